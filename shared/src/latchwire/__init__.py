@@ -1,0 +1,16 @@
+"""Latchwire: say it where you already talk, and a real lock or socket does it, once, now, or says why not.
+
+Data goes one way: heard, allowed, signed, carried, verified, done, told. The floors, lowest first:
+
+``model``, ``topics``, ``errors``  words that everybody shares
+``protocol``                       what has to be right: tokens, keys, nonces, the verdict; pure
+``bus``                            the only module that knows paho-mqtt
+``config``, ``access``             the user's file; people and permissions
+``actuator``, ``sender``           the two kits: acting and asking
+``cli``                            the command line
+
+An import goes down this list, never up. This module imports nothing, so that an agent on a small board
+pays for what it uses and no more.
+"""
+
+__version__ = "0.1.0"
