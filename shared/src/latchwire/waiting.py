@@ -1,7 +1,7 @@
 """Waiting with a limit that a change of the clock cannot stretch, on one thread for all timers.
 
 On musl (OpenWrt) a timed wait for a lock, a condition, an event or a queue ends by the *wall* clock, and an Omega has
-no battery for it: when the time is set back by years while a door stands open, such a wait would end years later. Waiting
+no battery for it: when the time is set back by years while a door stands open, such a wait ends years later. Waiting
 in ``poll`` ends by the kernel's monotonic clock everywhere, so whatever an agent waits for, it waits for here.
 
 :class:`Wake` is a flag that a poll can see; :class:`Timers` calls functions at their time.

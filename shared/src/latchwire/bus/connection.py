@@ -273,12 +273,12 @@ class Bus:
         return client
 
     @staticmethod
-    def _socket_open(_client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+    def _socket_open(_client: paho.Client, _data: object, sock: object) -> None:
         if isinstance(sock, socket.socket):  # Nagle's algorithm and delayed ACKs cost 44 ms a command otherwise
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @staticmethod
-    def _no_direct_write(_client: paho.Client, _data: object, _sock: paho.SocketLike) -> None:
+    def _no_direct_write(_client: paho.Client, _data: object, _sock: object) -> None:
         """Being set is what matters: it keeps paho from writing on the thread that publishes."""
 
     def _on_connect(
