@@ -78,7 +78,7 @@ class Actuator:
             timers=self._timers,
             alerts=self._alerts,
             publish=lambda topic, token: self._bus.publish(topic, token, keep=True),
-            on_done=lambda name: self._published.state(name),
+            on_done=self._changed,
         )
         name = config.name
         self._bus = Bus(
@@ -111,8 +111,11 @@ class Actuator:
             handler=handler,
             timers=self._timers,
             submit=lambda job: self._strands.submit(name, job, first=True),
-            on_change=lambda: self._published.state(name),
+            on_change=partial(self._changed, name),
         )
+
+    def _changed(self, name: str) -> None:
+        self._published.state(name)
 
     # --------------------------------------------------------------------------- beginning and end
 

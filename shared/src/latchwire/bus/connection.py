@@ -140,6 +140,8 @@ class Bus:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = expiry
         info = client.publish(topic, payload, qos=1, retain=retained, properties=properties)
+        if info.rc == paho.MQTT_ERR_NO_CONN and not keep:
+            return None
         if info.rc == paho.MQTT_ERR_QUEUE_SIZE:
             _log.warning("A message was dropped, too many are unsent. topic=%s", topic)
             return None
