@@ -143,9 +143,7 @@ class _Reader:
         rest = self._object(item, where)
         kind = Kind(self._one_of(rest.pop("kind", None), f"{where}.kind", tuple(Kind)))
         toggle = self._seconds(rest.pop("toggleSeconds", 5), f"{where}.toggleSeconds", TOGGLE_SECONDS)
-        relock = self._seconds(
-            rest.pop("relockAfterSeconds", 0), f"{where}.relockAfterSeconds", RELOCK_SECONDS
-        )
+        relock = self._seconds(rest.pop("relockAfterSeconds", 0), f"{where}.relockAfterSeconds", RELOCK_SECONDS)
         return DeviceConfig(name, kind, toggle, relock, MappingProxyType(rest))
 
     def _obeys(self, value: object, devices: Mapping[str, DeviceConfig]) -> Mapping[str, Grant]:

@@ -52,11 +52,7 @@ def parse(content: bytes, *, place: str = NAME) -> Config:
 def _unprintable(value: object, where: list[str | int]) -> list[str]:
     """Nothing here needs a control character, and one in a name could pretend a line in a log."""
     if isinstance(value, str):
-        return (
-            [f"{place_in(where)}: {quoted(value)} holds a control character"]
-            if _CONTROL.search(value)
-            else []
-        )
+        return [f"{place_in(where)}: {quoted(value)} holds a control character"] if _CONTROL.search(value) else []
     found: list[str] = []
     if isinstance(value, dict):
         for name, item in value.items():
@@ -94,9 +90,7 @@ def _agent(name: str, item: dict[str, Any]) -> Agent:
         type=item["type"],
         runs=item["runs"],
         lifetime=item.get("lifetime", 30),
-        obeys=None
-        if obeys is None
-        else MappingProxyType({issuer: _grant(told) for issuer, told in obeys.items()}),
+        obeys=None if obeys is None else MappingProxyType({issuer: _grant(told) for issuer, told in obeys.items()}),
         settings=_rest(item, _AGENT_KEYS),
     )
 

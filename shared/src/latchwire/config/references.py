@@ -69,9 +69,7 @@ class _Check:
         own = [name for name, item in self._items("devices") if item.get("agent") == agent]
         kind = self.kinds.get(device)
         if device not in own:
-            self._tell(
-                where, f"there is no such device of this agent; it has: {listed(own)}{meant(device, own)}"
-            )
+            self._tell(where, f"there is no such device of this agent; it has: {listed(own)}{meant(device, own)}")
         elif kind is not None and isinstance(actions, list):
             self._known(where, actions, kind.actions, f"a {kind} does not know")
 
@@ -79,9 +77,7 @@ class _Check:
         kinds = {self.kinds[name] for name, item in self._items("devices") if item.get("agent") == agent}
         return tuple(dict.fromkeys(action for kind in Kind if kind in kinds for action in kind.actions))
 
-    def _known(
-        self, where: list[str | int], actions: list[object], known: tuple[str, ...], what: str
-    ) -> None:
+    def _known(self, where: list[str | int], actions: list[object], known: tuple[str, ...], what: str) -> None:
         for action in actions:
             if isinstance(action, str) and action in _EVERY_ACTION and action not in known:
                 self._tell(where, f"{what} {quoted(action)}; there are: {listed(known)}")
@@ -100,9 +96,7 @@ class _Check:
                 self._tell(["devices", name, key], sentence)
             self._same_hardware(name, agent, item, taken)
 
-    def _same_hardware(
-        self, name: str, agent: str, item: dict[str, Any], taken: dict[tuple[object, ...], str]
-    ) -> None:
+    def _same_hardware(self, name: str, agent: str, item: dict[str, Any], taken: dict[tuple[object, ...], str]) -> None:
         keys = {"relay": ("channel", "address"), "magiq": ("deviceId",)}.get(self.agent_types[agent])
         if keys is None or keys[0] not in item:
             return
@@ -111,9 +105,7 @@ class _Check:
         if where in taken:
             value = quoted(item[keys[0]])
             other = taken[where]
-            self._tell(
-                ["devices", name, keys[0]], f"{other} has {value} already; two devices cannot share it"
-            )
+            self._tell(["devices", name, keys[0]], f"{other} has {value} already; two devices cannot share it")
         taken.setdefault(where, name)
 
     def names(self) -> None:
@@ -136,9 +128,7 @@ class _Check:
 
     def _may(self, where: list[str | int], device: str, actions: object) -> None:
         if device not in self._section("devices"):
-            self._tell(
-                where, f"there is no such device; you have: {listed(self.kinds)}{meant(device, self.kinds)}"
-            )
+            self._tell(where, f"there is no such device; you have: {listed(self.kinds)}{meant(device, self.kinds)}")
             return
         kind = self.kinds.get(device)
         if kind is not None and isinstance(actions, list):
@@ -173,9 +163,7 @@ class _Check:
         for text in _texts(person.get("identities")):
             issuer = text.partition(":")[0]
             if issuer in BUILT_IN_ISSUERS:
-                self._tell(
-                    [*where, "identities"], f"{quoted(text)}: write it as {quoted(issuer)} beside `may`"
-                )
+                self._tell([*where, "identities"], f"{quoted(text)}: write it as {quoted(issuer)} beside `may`")
             yield "identities", text
 
     def _x_account(self, where: list[str | int], account: object) -> Iterator[tuple[str, str]]:
@@ -199,14 +187,10 @@ class _Check:
             where: list[str | int] = ["hashtags", tag]
             other = seen.setdefault(tag.casefold(), tag)
             if other != tag:
-                self._tell(
-                    where, f"the same as {quoted(other)}, for upper and lower case are alike; keep one"
-                )
+                self._tell(where, f"the same as {quoted(other)}, for upper and lower case are alike; keep one")
             parts = said.split() if isinstance(said, str) else []
             if isinstance(said, str) and len(parts) != 2:
-                self._tell(
-                    where, f'{quoted(said)} is no device and action; write it like "front-door unlock"'
-                )
+                self._tell(where, f'{quoted(said)} is no device and action; write it like "front-door unlock"')
             elif len(parts) == 2:
                 self._said(where, *parts)
 
@@ -229,15 +213,9 @@ class _Check:
             for number, word in enumerate(_texts(words)):
                 where: list[str | int] = ["words", action, number]
                 if spoken(word) in names:
-                    self._tell(
-                        where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word"
-                    )
+                    self._tell(where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word")
                 for kind in Kind:
-                    other = (
-                        meanings.setdefault((kind, spoken(word)), action)
-                        if action in kind.actions
-                        else action
-                    )
+                    other = meanings.setdefault((kind, spoken(word)), action) if action in kind.actions else action
                     if other != action:
                         self._tell(where, f"{quoted(word)} means {other} already; a word means one action")
 

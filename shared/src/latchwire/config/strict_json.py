@@ -28,9 +28,7 @@ def read(path: Path, place: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigurationError(
-            f"{place}: there is no such file: {path}; `latchwire init` makes one"
-        ) from None
+        raise ConfigurationError(f"{place}: there is no such file: {path}; `latchwire init` makes one") from None
     except (OSError, ValueError) as error:
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigurationError(f"{place}: {path} cannot be read: {cause}") from None
@@ -60,9 +58,7 @@ def parse(content: bytes, place: str) -> tuple[Any, list[str]]:
         )
     except json.JSONDecodeError as error:
         hint = "; a comma after the last entry is not allowed" if _after_comma(error) else ""
-        raise ConfigurationError(
-            f"{place}: line {error.lineno}, column {error.colno}: {error.msg}{hint}"
-        ) from None
+        raise ConfigurationError(f"{place}: line {error.lineno}, column {error.colno}: {error.msg}{hint}") from None
     except RecursionError:
         raise ConfigurationError(f"{place}: nested deeper than {DEPTH} levels") from None
     except ValueError as error:  # NaN, or a number of thousands of digits
