@@ -1,7 +1,7 @@
 """Every error that Latchwire raises, under one root.
 
 LatchwireError
-├── ConfigurationError    the user's file, a key file or an environment variable is wrong: place, problem, cure
+├── ConfigurationError    the user's file, a key file or environment variable is wrong: place, problem, cure
 ├── TokenError            a payload is no token of ours: malformed, unknown key, or a bad signature
 ├── ActionError           a device could not do it; a handler raises it and the kit turns it into a receipt
 └── BusError              the connection to the broker could not be set up as asked

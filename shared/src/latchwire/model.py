@@ -1,4 +1,4 @@
-"""The words that every part shares: kinds of device, their actions and states, and why something was not done.
+"""The words that every part shares: kinds of device, their actions and states, and why a thing was not done.
 
 These are named tuples and enumerations rather than dataclasses, because the agent on the Omega imports them:
 ``dataclasses`` pulls in ``inspect``, which costs more memory there than everything in this file.

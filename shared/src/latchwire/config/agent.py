@@ -97,17 +97,18 @@ def read_agent(path: Path) -> AgentConfig:
     return parse_agent(document, place=place)
 
 
-def parse_agent(document: object, *, place: str = "agent") -> AgentConfig:
+def parse_agent(document: object, *, place: str = "agent", inside: str = "") -> AgentConfig:
     """Checks an agent's extract, as JSON gave it, and makes it a value.
 
     Args:
         document: what the JSON text holds.
-        place: what errors call it: a file's name, or ``config.json: agents.omega``.
+        place: what errors call it: a file's name.
+        inside: where in that file it stands, with a dot at the end: ``agents.omega.``.
 
     Raises:
         ConfigurationError: with all that is wrong.
     """
-    reader = _Reader(place)
+    reader = _Reader(place, inside)
     agent = reader.agent(document)
     if reader.problems:
         raise ConfigurationError(reader.problems)
@@ -117,8 +118,8 @@ def parse_agent(document: object, *, place: str = "agent") -> AgentConfig:
 class _Reader:
     """Collects the problems of one file; what is wrong is replaced by something harmless, to go on."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, place: str, inside: str) -> None:
+        self.place = f"{place}: {inside}"
         self.problems: list[str] = []
 
     def agent(self, document: object) -> AgentConfig:
@@ -208,7 +209,7 @@ class _Reader:
         return least
 
     def _problem(self, where: str, what: str) -> None:
-        self.problems.append(f"{self.place}: {where}: {what}" if where else f"{self.place}: {what}")
+        self.problems.append(f"{self.place}{where}: {what}" if where else f"{self.place}{what}")
 
 
 def _list(names: object) -> str:

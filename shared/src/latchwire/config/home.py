@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from latchwire.config.agent import ALL, Actions, Grant, parse_agent
@@ -21,8 +20,6 @@ MANUAL: Final = "manual"
 BUILT_IN_ISSUERS: Final = (MANUAL, "whatsapp", "twitter")
 KNOWN_TYPES: Final = ("relay", "magiq")
 """The types of agent whose settings are known here; others are somebody's own and keep the keys they like."""
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +101,7 @@ class Person:
     identities: tuple[str, ...] = ()
     until: dt.date | None = None
     suspended: bool = False
-    may: str | Mapping[str, Actions] = MappingProxyType({})
+    may: str | Mapping[str, Actions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,37 @@
+"""Fixtures for every test of the repository: real brokers on the loopback interface."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.broker import Broker
+
+
+@pytest.fixture
+def start_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    """Starts brokers of the test's own: ``start_broker(tls=True, logins={…})``; all end with the test."""
+    with ExitStack() as running:
+        count = 0
+
+        def start(**options: object) -> Broker:
+            nonlocal count
+            count += 1
+            broker = Broker(folder=tmp_path / f"broker-{count}", **options)  # type: ignore[arg-type]
+            return running.enter_context(broker)
+
+        yield start
+
+
+@pytest.fixture
+def broker(start_broker: Callable[..., Broker]) -> Broker:
+    """A broker of the test's own: nothing retained, no session and no login comes from another test."""
+    return start_broker()
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker for a whole test run (one for each worker), for tests that use names of their own."""
+    with Broker(folder=tmp_path_factory.mktemp("shared-broker")) as running:
+        yield running
