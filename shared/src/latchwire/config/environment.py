@@ -50,6 +50,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("BROKER_HOST", "127.0.0.1", "Where the services find the broker."),
         Variable("BROKER_PORT", "11883", "The broker's TCP port."),
         Variable("BROKER_BIND", "127.0.0.1", "The address that our own broker listens on."),
+        Variable("MQTT_VERSION", "5", "5, or 3.1.1 for a broker that speaks no MQTT 5."),
         Variable("BROKER_CA", "", "A CA certificate (PEM file); with it the connection is TLS."),
     ),
     "WhatsApp (docs/whatsapp.md)": (

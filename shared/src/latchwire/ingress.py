@@ -1,0 +1,161 @@
+"""An ingress: somebody whom it can name said something; the kit decides, asks and tells.
+
+    ingress = Ingress(issuer="whatsapp", places=places, variables=variables)
+    ingress.start()
+    answer = ingress.ask(identity="whatsapp:+15555550100", device="front-door", action="unlock", jti=…)
+
+Heard → allowed → signed → carried → verified → told: the service brings the first and the last. Permissions come from
+config.json as it is at that moment; a person who was taken out of it is refused at the next word.
+"""
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from latchwire import __version__, topics
+from latchwire.access import Access, NotAllowed
+from latchwire.bus import Endpoint, Login
+from latchwire.config.home import Config, Person
+from latchwire.config.reloading import Reloading
+from latchwire.health import Health
+from latchwire.log import event
+from latchwire.model import Cause
+from latchwire.protocol.keys import Keyring
+from latchwire.sender import Answer, Sender
+from latchwire.sender import answer as of
+
+_log: Final = logging.getLogger("latchwire.ingress")
+
+
+class Ingress:
+    """One issuer with its people.
+
+    Args:
+        issuer: its name, its login's and that of its keys.
+        service: its program's name, for its status.
+        config: the user's file.
+        keyring: the keys it shares with agents.
+        endpoint: where the broker is.
+        login: its login there.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        service: str,
+        config: Reloading,
+        keyring: Keyring,
+        endpoint: Endpoint,
+        login: Login,
+    ) -> None:
+        self.issuer, self._service, self._reloading = issuer, service, config
+        self._seen: Config | None = None
+        self._x_ids: Mapping[str, str] = {}
+        self.extra_status: Callable[[], Mapping[str, object]] = dict
+        self.extra_health: Callable[[], Health] = Health
+        self.sender = Sender(issuer=issuer, keyring=keyring, endpoint=endpoint, login=login)
+        self.sender.on_connected = self.publish_status
+        self._access = Access(config.current())
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force now."""
+        return self._reloading.current()
+
+    @property
+    def access(self) -> Access:
+        """The people of the configuration in force now."""
+        config = self._reloading.current()
+        if config is not self._seen:
+            self._seen, self._access = config, Access(config, x_ids=self._x_ids)
+            self.publish_status()
+        return self._access
+
+    def know_x_ids(self, x_ids: Mapping[str, str]) -> None:
+        """Takes over which number each X name has, as the X ingress looked it up."""
+        self._x_ids, self._seen = dict(x_ids), None
+
+    def start(self) -> None:
+        """Begins to connect."""
+        self.sender.start()
+
+    def stop(self) -> None:
+        """Disconnects."""
+        self.sender.stop()
+
+    def who(self, identity: str) -> Person | None:
+        """The person of an identity, whatever they may do."""
+        return self.access.who(identity)
+
+    def usable(self, person: Person) -> dict[str, tuple[str, ...]]:
+        """What the person may do now: the actions by device."""
+        return self.access.usable(person, now=_now())
+
+    def ask(
+        self,
+        *,
+        identity: str,
+        device: str,
+        action: str,
+        jti: str | None = None,
+        wait: float | None = None,
+        patience: float | None = None,
+        on_late: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        """Does what somebody said, if they may, and tells how it ended; never raises.
+
+        Args:
+            identity: ``<issuer>:<stable id>``.
+            device: its name in config.json.
+            action: its name.
+            jti: the command's id, derived from the heard message's own, so that hearing it twice is one command.
+            wait: seconds that this call may take.
+            patience: seconds after which it must not be begun any more.
+            on_late: told the truth if it comes after ``no answer``.
+        """
+        decision = self.access.decide(identity, device, action, now=_now())
+        if isinstance(decision, NotAllowed):
+            event(
+                _log, logging.WARNING, f"Not allowed: {decision.reason}.",
+                device=device, action=action, who=identity, outcome="refused", cause=Cause.FORBIDDEN.wire,
+            )  # fmt: skip
+            return of.refused_here(device, action, Cause.FORBIDDEN, decision.reason)
+        answer = self.sender.ask(
+            agent=self.config.devices[device].agent, device=device, action=action, sub=identity,
+            jti=jti, wait=wait, patience=patience, on_late=on_late,
+        )  # fmt: skip
+        done = answer.ending is of.Ending.DONE
+        event(
+            _log, logging.INFO if done else logging.WARNING, "Asked.", device=device, action=action, who=identity,
+            outcome=answer.ending, cause=answer.cause and answer.cause.wire, detail=answer.detail,
+        )  # fmt: skip
+        return answer
+
+    def health(self) -> Health:
+        """How it is: the connection, the configuration, and what the service itself adds."""
+        connection, own = self.sender.health(), self.extra_health()
+        return Health(
+            connection.troubles + self._reloading.problems + own.troubles,
+            connection.notes + own.notes,
+        )
+
+    def publish_status(self) -> None:
+        """Publishes how it is."""
+        health = self.health()
+        status = {
+            "service": self._service,
+            "version": __version__,
+            "config": self._reloading.current().digest,
+            "health": health.word,
+            "troubles": health.troubles,
+            "notes": health.notes,
+            **self.extra_status(),
+        }
+        self.sender.publish(topics.status(self.issuer), json.dumps(status, separators=(",", ":")))
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,212 @@
+"""The process of a service: starts its members, listens to signals, reloads, tells its health, ends in order.
+
+A service has members (an actuator service one for each of its agents, an ingress one). They are looked up again every
+few seconds; one whose configuration, keys or login changed is stopped and made anew, the others go on. What is wrong
+with the configuration is told once, keeps nothing else down, and is looked at again.
+
+``--health`` asks the running process; ``--check`` says what it would start with.
+"""
+
+import argparse
+import logging
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from latchwire import log
+from latchwire.errors import ConfigurationError, LatchwireError
+from latchwire.health import Health
+from latchwire.service import control
+from latchwire.waiting import Wake
+
+RELOAD_SECONDS: Final = 5.0
+"""How often a service looks whether what it reads has changed."""
+
+_log = logging.getLogger("latchwire.service")
+
+
+class Running(Protocol):
+    """A member at work."""
+
+    def start(self) -> None:
+        """Begins; returns soon."""
+
+    def stop(self) -> None:
+        """Ends, within seconds."""
+
+    def health(self) -> Health:
+        """How it is."""
+
+
+class Member(NamedTuple):
+    """What a service could run now.
+
+    Attributes:
+        fingerprint: changes whenever the member has to be made anew.
+        summary: what it is, in a line.
+        make: makes it; raises ConfigurationError if something it needs is wrong.
+    """
+
+    fingerprint: str
+    summary: str
+    make: Callable[[], Running]
+
+
+class Found(NamedTuple):
+    """The members by name, and notes on what is not run, each a sentence with its cure."""
+
+    members: Mapping[str, Member]
+    notes: tuple[str, ...] = ()
+
+
+class Program(NamedTuple):
+    """A service as a program.
+
+    Attributes:
+        name: ``relay-agent``, for its log, its socket and its usage.
+        purpose: a sentence for ``--help``.
+        version: for ``--version``.
+        run_folder: where its socket is.
+        find: looks up its members; raises ConfigurationError.
+        variables: the environment, for LOG_LEVEL and LOG_FORMAT.
+    """
+
+    name: str
+    purpose: str
+    version: str
+    run_folder: Path
+    find: Callable[[], Found]
+    variables: Mapping[str, str]
+
+
+def main(program: Program, arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; the exit status is 0 after SIGTERM or SIGINT, and for healthy or valid answers."""
+    parser = argparse.ArgumentParser(prog=f"latchwire-{program.name}", description=program.purpose)
+    parser.add_argument("--version", action="version", version=f"latchwire-{program.name} {program.version}")
+    parser.add_argument("--health", action="store_true", help="ask the running service how it is")
+    parser.add_argument("--check", action="store_true", help="say what it would start with, and what is wrong")
+    options = parser.parse_args(arguments)
+    if options.health:
+        return _print_health(program)
+    if options.check:
+        return _print_check(program)
+    log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
+    return _Process(program).run()
+
+
+def _print_health(program: Program) -> int:
+    try:
+        health = control.ask(program.run_folder, program.name)
+    except LatchwireError as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+    lines = [*health.troubles, *health.notes] or ["healthy"]
+    sys.stdout.write("".join(f"{program.name}: {line}\n" for line in lines))
+    return 0 if health.ok else 1
+
+
+def _print_check(program: Program) -> int:
+    try:
+        found = program.find()
+    except ConfigurationError as error:
+        sys.stdout.write("".join(f"{problem}\n" for problem in error.problems))
+        return 1
+    for member in found.members.values():
+        sys.stdout.write(f"{program.name}: {member.summary}\n")
+    sys.stdout.write("".join(f"{program.name}: {note}\n" for note in found.notes))
+    return 0
+
+
+class _Process:
+    """One run of a service."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._wake = Wake()
+        self._stopping = self._reload = False
+        self._running: dict[str, tuple[str, Running]] = {}
+        self._troubles: dict[str, tuple[str, ...]] = {}
+        self._notes: tuple[str, ...] = ()
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+        try:
+            listener = control.Control(self._program.run_folder, self._program.name)
+        except OSError as error:
+            _log.error("The folder %s cannot be used: %s", self._program.run_folder, error.strerror)
+            return 1
+        try:
+            self._look()
+            while not self._stopping:
+                self._wait(listener)
+        finally:
+            for _, running in self._running.values():
+                running.stop()
+            listener.close()
+        _log.info("Stopped.")
+        return 0
+
+    def _wait(self, listener: control.Control) -> None:
+        ready, _, _ = select.select([self._wake.fileno(), listener.fileno()], [], [], RELOAD_SECONDS)
+        if listener.fileno() in ready:
+            listener.answer(self._health())
+        if self._wake.fileno() in ready:
+            self._wake.clear()
+        if not self._stopping and (not ready or self._reload):
+            self._reload = False
+            self._look()
+
+    def _on_stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    def _on_reload(self, _number: int, _frame: object) -> None:
+        self._reload = True
+        self._wake.set()
+
+    def _look(self) -> None:
+        """Looks up the members, and makes them so."""
+        try:
+            found = self._program.find()
+        except ConfigurationError as error:
+            self._tell("configuration", error.problems)
+            return
+        self._tell("configuration", ())
+        for note in found.notes:
+            if note not in self._notes:
+                _log.info("%s", note)
+        self._notes = found.notes
+        for name in [*self._running]:
+            if name not in found.members or found.members[name].fingerprint != self._running[name][0]:
+                self._running.pop(name)[1].stop()
+        for name, member in found.members.items():
+            if name not in self._running:
+                self._start(name, member)
+
+    def _start(self, name: str, member: Member) -> None:
+        try:
+            running = member.make()
+        except ConfigurationError as error:
+            self._tell(name, error.problems)
+            return
+        self._tell(name, ())
+        _log.info("Starting. %s", member.summary)
+        running.start()
+        self._running[name] = (member.fingerprint, running)
+
+    def _tell(self, name: str, problems: tuple[str, ...]) -> None:
+        if self._troubles.get(name, ()) != problems:
+            for problem in problems:
+                _log.error("%s", problem)
+        self._troubles[name] = problems
+
+    def _health(self) -> Health:
+        of_members = [running.health() for _, running in self._running.values()]
+        troubles = [problem for problems in self._troubles.values() for problem in problems]
+        troubles += [trouble for health in of_members for trouble in health.troubles]
+        return Health(tuple(troubles), self._notes + tuple(note for health in of_members for note in health.notes))

@@ -1,0 +1,139 @@
+"""What a service reads beside the user's config.json: where the broker is, its login, its keys, its agents.
+
+Not for the Omega, which has a bundle of its own: this needs the schema library.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from latchwire.bus import Endpoint, Login
+from latchwire.config.agent import AgentConfig, parse_agent
+from latchwire.config.environment import environment, port, value
+from latchwire.config.home import agent_extract, digest
+from latchwire.config.loading import load
+from latchwire.config.places import Places
+from latchwire.errors import ConfigurationError
+from latchwire.protocol.keys import Keyring
+from latchwire.service.frame import Found, Member, Running
+
+
+class Setup(NamedTuple):
+    """All that one agent is made of."""
+
+    config: AgentConfig
+    keyring: Keyring
+    endpoint: Endpoint
+    login: Login
+    digest: str
+    variables: Mapping[str, str]
+
+
+def endpoint(variables: Mapping[str, str]) -> Endpoint:
+    """Where the broker is.
+
+    Raises:
+        ConfigurationError: a variable that is wrong.
+    """
+    version = value(variables, "MQTT_VERSION")
+    if version not in {"5", "3.1.1"}:
+        raise ConfigurationError(f'MQTT_VERSION: "{version}" is neither 5 nor 3.1.1')
+    return Endpoint(
+        value(variables, "BROKER_HOST"),
+        port(variables, "BROKER_PORT"),
+        value(variables, "BROKER_CA") or None,
+        version == "5",
+    )
+
+
+def login(places: Places, name: str) -> Login:
+    """A service's login at the broker.
+
+    Raises:
+        ConfigurationError: the file is missing or not private.
+    """
+    return Login(name, places.password(name))
+
+
+class AgentsHere:
+    """The agents of one type that run on this machine, for a service's frame.
+
+    Looking again costs a few ``stat`` calls while no file changed.
+
+    Args:
+        places: the state folder.
+        agent_type: ``relay``, ``magiq`` or another.
+        make: makes an agent at work.
+    """
+
+    def __init__(self, *, places: Places, agent_type: str, make: Callable[[Setup], Running]) -> None:
+        self._places, self._type, self._make = places, agent_type, make
+        self._marks: tuple[object, ...] = ()
+        self._found = Found({})
+
+    def find(self) -> Found:
+        """Looks up the agents.
+
+        Raises:
+            ConfigurationError: what is wrong with config.json or ``.env``.
+        """
+        marks = self._look()
+        if marks != self._marks:
+            self._found = self._read()
+            self._marks = marks
+        return self._found
+
+    def _look(self) -> tuple[object, ...]:
+        names = tuple(self._found.members)
+        paths = [self._places.config, self._places.env]
+        paths += [path for name in names for path in (self._places.keys(name), self._places.login(name))]
+        return tuple(_mark(path) for path in paths)
+
+    def _read(self) -> Found:
+        variables = environment(self._places.state)
+        where = endpoint(variables)
+        config = load(self._places.config)
+        members: dict[str, Member] = {}
+        notes: list[str] = []
+        for agent in config.agents.values():
+            if agent.type != self._type:
+                continue
+            if agent.runs == "elsewhere":
+                notes.append(f"Agent {agent.name} runs elsewhere, says config.json: nothing to do here.")
+                continue
+            extract = agent_extract(config, agent.name)
+            summary = f"agent {agent.name}: {agent.runs}, devices: {', '.join(extract['devices']) or 'none'}"
+            fingerprint = _fingerprint(self._places, agent.name, digest(extract), where, variables)
+            make = partial(self._make_one, agent.name, extract, where, variables)
+            members[agent.name] = Member(fingerprint, summary, make)
+        if not members and not notes:
+            notes.append(f"config.json has no agent of type {self._type}: nothing to do here.")
+        return Found(members, tuple(notes))
+
+    def _make_one(
+        self, name: str, extract: Mapping[str, object], where: Endpoint, variables: Mapping[str, str]
+    ) -> Running:
+        config = parse_agent(extract, place=f"config.json: agents.{name}")
+        keyring = self._places.keyring(name)
+        return self._make(Setup(config, keyring, where, login(self._places, name), digest(extract), variables))
+
+
+def _mark(path: Path) -> object:
+    try:
+        seen = path.stat()
+    except OSError as error:
+        return error.errno
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino, seen.st_mode
+
+
+def _fingerprint(places: Places, name: str, of_extract: str, where: Endpoint, variables: Mapping[str, str]) -> str:
+    parts = [of_extract, repr(where)]
+    for path in (places.keys(name), places.login(name)):
+        try:
+            parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        except OSError as error:
+            parts.append(str(error.errno))
+    parts += [f"{key}={variables[key]}" for key in sorted(variables) if key.startswith("MAGIQ_")]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
