@@ -89,6 +89,7 @@ class Board:
         self._markable = _bits(channel for channel in self._channels.values() if channel.needs_mark)
         self._held = 0  # locks of which a timed unlock is pending in this process
         self._unsettled = self._used
+        self._doubtful = 0  # cold pins whose set-up was begun and not yet seen to be right
         self._seen: int | None = None  # the latch when last looked at, for plausibility only
 
     def settle(self, number: int) -> bool:
@@ -177,8 +178,8 @@ class Board:
         if directions & self._used or self._seen is None:
             self._recognise(chip)
         marks = self._marks(chip)
-        cold = directions & self._used
-        if cold:
+        self._doubtful |= directions & self._used
+        if self._doubtful:
             self._start_cold(chip, directions, marks)
         if self._unsettled:
             self._start_warm(chip, marks)
@@ -214,7 +215,7 @@ class Board:
     def _start_cold(self, chip: Transfers, directions: int, marks: int) -> None:
         """Sets up pins that are inputs: first what they will hold, last that they are outputs."""
         fresh = directions == 0xFF
-        cold = [channel for channel in self._channels.values() if directions & channel.bit]
+        cold = [channel for channel in self._channels.values() if self._doubtful & channel.bit]
         latch = 0 if fresh else self._latch(chip)
         for channel in cold:
             secure = channel.at_start is None or (marks | self._held) & channel.bit
@@ -232,6 +233,7 @@ class Board:
                 Cause.NOT_CONFIRMED,
                 f"OLAT and IODIR read back {found[0]:#04x} and {found[1]:#04x} after being set up",
             )
+        self._doubtful = 0
         for channel in cold:
             first = self._unsettled & channel.bit
             log.log(

@@ -118,8 +118,9 @@ class SimulatedBus:
         return {name: self._read(address, number) for number, name in enumerate(REGISTERS)}
 
     def relays(self, address: int = 0x27) -> int:
-        """Which relays are closed, as bits: the pin is an output, and high."""
-        return self._pins(address) & ~self._get(address, IODIR)
+        """Which relays are closed, as bits: the pin is high, by its output or held from outside."""
+        driven = self._get(address, OLAT) & ~self._get(address, IODIR)
+        return self._held_from_outside(address, driven)
 
     # Faults on demand
 
@@ -147,13 +148,16 @@ class SimulatedBus:
         """The chip is on the bus again, with the registers that it had."""
         self._bytes[_base(address) + FAULT] = 0
 
-    def lose_power(self, address: int = 0x27) -> None:
-        """The chip loses its power and gets it back: every register as after power-on."""
-        self._power_on(address)
-        self._tell(address)
+    def lose_power(self, address: int = 0x27, *, after: int = 0) -> None:
+        """The chip loses its power and gets it back, now or after some transfers: as after power-on then."""
+        if after:
+            self._faults.extend([*[_Fault()] * (after - 1), _Fault(powerless=address)])
+        else:
+            self._power_on(address)
+            self._tell(address)
 
     def stick(self, channel: int, level: bool | None, address: int = 0x27) -> None:  # noqa: FBT001 - a pin's level
-        """The output pin stays at that level whatever the latch says; ``None`` frees it."""
+        """The pin is held at that level from outside, whatever the chip does; ``None`` frees it."""
         if level is None:
             self._stuck[address].pop(channel, None)
         else:
@@ -186,6 +190,9 @@ class SimulatedBus:
     def _pins(self, address: int) -> int:
         inputs = self._get(address, IODIR)
         pins = self._get(address, OLAT) & ~inputs | self._get(address, GPPU) & inputs
+        return self._held_from_outside(address, pins)
+
+    def _held_from_outside(self, address: int, pins: int) -> int:
         for channel, level in self._stuck[address].items():
             pins = pins | 1 << channel if level else pins & ~(1 << channel)
         return pins
@@ -212,6 +219,8 @@ class SimulatedBus:
         number = fault.number if fault is not None else 0
         if fault is not None and fault.seconds:
             self._sleep(fault.seconds)
+        if fault is not None and fault.powerless:
+            self.lose_power(fault.powerless)
         if address not in self._boards:
             number = number or errno.ENXIO
         elif not number and not self._is_ghost(address):
@@ -233,6 +242,7 @@ class _Fault(NamedTuple):
     number: int = 0
     seconds: float = 0.0
     noise: int = 0
+    powerless: int = 0
     delivered: bool = False
 
 
