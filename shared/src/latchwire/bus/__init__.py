@@ -1,0 +1,14 @@
+"""The connection to the broker, and the only module that knows paho-mqtt.
+
+One thread a connection does all its reading and writing (paho's interface for an external loop), so that two threads
+never write to one TLS socket, and sleeps until there is something to do. It connects again for ever, with jitter.
+
+Two traps of the broker are closed here. A denied SUBSCRIBE is granted by Mosquitto, so every subscription is proved by
+a message to itself before the bus is *ready*. And paho sends after a reconnect what was published before it, so a bus
+that is not ``durable`` throws its paho client away with the connection: what was not sent then is never sent.
+"""
+
+from latchwire.bus.connection import Bus
+from latchwire.bus.words import Endpoint, Listener, Login, Message, Proof, Subscription
+
+__all__ = ["Bus", "Endpoint", "Listener", "Login", "Message", "Proof", "Subscription"]

@@ -1,0 +1,81 @@
+"""What a user of the bus says and is told: where the broker is, as whom, what to hear, and the calls that come back.
+
+Nothing here knows a library.
+"""
+
+import enum
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Endpoint(NamedTuple):
+    """Where the broker is.
+
+    Attributes:
+        host: name or address.
+        port: TCP port.
+        ca_file: the certificate authority to check it by; with it the connection is TLS.
+        mqtt5: MQTT 5.0, else 3.1.1.
+    """
+
+    host: str
+    port: int
+    ca_file: str | None = None
+    mqtt5: bool = True
+
+
+class Login(NamedTuple):
+    """A login at the broker. Its text form hides the password."""
+
+    name: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"<login {self.name}>"
+
+
+class Proof(enum.Enum):
+    """How a subscription is proved to deliver."""
+
+    CANARY = "the bus sends itself a random message there"
+    OWN = "the service publishes there anyway at every connect"
+
+
+class Subscription(NamedTuple):
+    """What to hear, and the topic on which a message to itself proves that it is heard."""
+
+    filter: str
+    proof_topic: str
+    proof: Proof = Proof.CANARY
+    skip_retained: bool = False
+
+
+class Message(NamedTuple):
+    """A message that arrived."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+
+
+class Listener(Protocol):
+    """Who uses a bus. All calls come on the bus's own thread and have to be quick."""
+
+    def connected(self) -> None:
+        """The broker took the login; subscriptions are on their way. Publish what is retained."""
+
+    def ready(self) -> None:
+        """Every subscription was proved to deliver."""
+
+    def unproved(self, filters: Sequence[str]) -> None:
+        """These subscriptions look granted but deliver nothing: the access list denies them."""
+
+    def heard(self, message: Message) -> None:
+        """A message arrived."""
+
+    def denied(self, ticket: int, reason: str) -> None:
+        """The broker said that it did not take the publication of that ticket (MQTT 5 only)."""
+
+    def lost(self, reason: str) -> None:
+        """The connection ended, or an attempt failed."""

@@ -1,0 +1,136 @@
+"""Waiting with a limit that a change of the clock cannot stretch, on one thread for all timers.
+
+On musl (OpenWrt) a timed wait for a lock, a condition, an event or a queue ends by the *wall* clock, and an Omega has
+no battery for it: when the time is set back by years while a door stands open, such a wait ends years later. Waiting
+in ``poll`` ends by the kernel's monotonic clock everywhere, so whatever an agent waits for, it waits for here.
+
+:class:`Wake` is a flag that a poll can see; :class:`Timers` calls functions at their time.
+"""
+
+import heapq
+import itertools
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class Wake:
+    """A flag that ends a :func:`select.poll` on its file descriptor; any thread may set it."""
+
+    def __init__(self) -> None:
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._receiver, select.POLLIN)
+
+    def fileno(self) -> int:
+        """What to register for ``POLLIN``."""
+        return self._receiver.fileno()
+
+    def set(self) -> None:
+        """Ends the wait; setting it again before it was cleared changes nothing."""
+        with suppress(BlockingIOError, OSError):  # full: it is set already; closed: nobody waits
+            self._sender.send(b"x")
+
+    def clear(self) -> None:
+        """Makes the next wait wait again."""
+        with suppress(BlockingIOError, OSError):
+            while self._receiver.recv(4096):
+                pass
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits until it is set, at most so long; says whether it is set, and leaves it so."""
+        return bool(self._poll.poll(None if seconds is None else max(0.0, seconds) * 1000))
+
+    def close(self) -> None:
+        """Gives both ends back."""
+        self._receiver.close()
+        self._sender.close()
+
+
+class Timer:
+    """A call that is to come; :meth:`cancel` makes it not come."""
+
+    __slots__ = ("action", "at")
+
+    def __init__(self, at: float, action: Callable[[], None]) -> None:
+        self.at = at
+        self.action: Callable[[], None] | None = action
+
+    def cancel(self) -> None:
+        """Makes the call not come, unless it is being made already."""
+        self.action = None
+
+
+class Timers:
+    """Calls functions at their time, one after the other, on a thread of its own.
+
+    A function has to be quick: it hands work to somebody else. One that raises is told to ``on_fault`` and harms no
+    other. Times are seconds of ``CLOCK_BOOTTIME``, which goes on while the machine sleeps and never jumps.
+
+    Args:
+        on_fault: told of an exception that a function raised.
+    """
+
+    def __init__(self, *, on_fault: Callable[[Exception], None]) -> None:
+        self._on_fault = on_fault
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._lock = threading.Lock()
+        self._wake = Wake()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
+
+    def start(self) -> None:
+        """Begins to call."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Calls nothing any more; what is being called is waited for, except from within itself."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Calls ``action`` once, so many seconds from now."""
+        timer = Timer(now() + seconds, action)
+        with self._lock:
+            heapq.heappush(self._heap, (timer.at, next(self._order), timer))
+            first = self._heap[0][2] is timer
+        if first:
+            self._wake.set()
+        return timer
+
+    def _run(self) -> None:
+        while not self._stopping:
+            timer, seconds = self._next()
+            if timer is None:
+                self._wake.wait(seconds)
+                self._wake.clear()
+            elif action := timer.action:
+                try:
+                    action()
+                except Exception as fault:  # noqa: BLE001  # the one place that keeps timers alive
+                    self._on_fault(fault)
+
+    def _next(self) -> tuple[Timer | None, float | None]:
+        with self._lock:
+            while self._heap and self._heap[0][2].action is None:
+                heapq.heappop(self._heap)
+            if not self._heap:
+                return None, None
+            seconds = self._heap[0][0] - now()
+            if seconds > 0:
+                # CLOCK_BOOTTIME runs on while the machine sleeps and poll's clock does not: look again now and then.
+                return None, min(seconds + 0.001, 60.0)
+            return heapq.heappop(self._heap)[2], None
+
+
+def now() -> float:
+    """Seconds since boot, sleep included (``CLOCK_BOOTTIME``, clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
