@@ -95,6 +95,7 @@ class Timers:
         self._wake.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
+            self._wake.close()
 
     def after(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Calls ``action`` once, so many seconds from now."""

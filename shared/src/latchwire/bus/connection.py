@@ -106,8 +106,10 @@ class Bus:
         self._farewell = farewell
         self._stopping.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._stopped.wait(FAREWELL_SECONDS + 1)
+        if self._thread.is_alive() and not self._stopped.wait(FAREWELL_SECONDS + 1):
+            return  # it hangs in a name look-up or a handshake; it is a daemon and ends with the process
+        self._wake.close()
+        self._stopped.close()
 
     def publish(
         self,
@@ -138,6 +140,8 @@ class Bus:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = expiry
         info = client.publish(topic, payload, qos=1, retain=retained, properties=properties)
+        if info.rc == paho.MQTT_ERR_NO_CONN and not keep:
+            return None
         if info.rc == paho.MQTT_ERR_QUEUE_SIZE:
             _log.warning("A message was dropped, too many are unsent. topic=%s", topic)
             return None
@@ -298,10 +302,8 @@ class Bus:
     def _wanted(self, item: Subscription) -> tuple[str, SubscribeOptions]:
         if not self._endpoint.mqtt5:
             return (item.filter, 1)  # type: ignore[return-value]  # paho wants the number on 3.1.1
-        retain = (
-            SubscribeOptions.RETAIN_DO_NOT_SEND if item.skip_retained else SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
-        )
-        return (item.filter, SubscribeOptions(qos=1, retainHandling=retain))
+        # A canary's topic carries commands and receipts, which must never be retained: be told if one is.
+        return (item.filter, SubscribeOptions(qos=1, retainAsPublished=item.proof is Proof.CANARY))
 
     def _on_subscribe(self, client: paho.Client, _data: object, _mid: int, _codes: object, _properties: object) -> None:
         # What the codes say proves nothing: Mosquitto grants what its access list denies.

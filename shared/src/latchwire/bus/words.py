@@ -42,12 +42,15 @@ class Proof(enum.Enum):
 
 
 class Subscription(NamedTuple):
-    """What to hear, and the topic on which a message to itself proves that it is heard."""
+    """What to hear, and the topic on which a message to itself proves that it is heard.
+
+    Where the bus sends canaries, a message that its publisher wanted retained is marked so also when it comes live
+    (MQTT 5 only); elsewhere only what was kept from before is.
+    """
 
     filter: str
     proof_topic: str
     proof: Proof = Proof.CANARY
-    skip_retained: bool = False
 
 
 class Message(NamedTuple):

@@ -1,0 +1,80 @@
+"""What an actuator service gives the kit: one handler for each device.
+
+A handler has a method for each action of its kind (``lock`` and ``unlock``, or ``on`` and ``off``) and ``status``. Each
+may block and returns the state *read back* from the hardware; one that could not do it raises
+:class:`latchwire.errors.ActionError` with the cause. One device's calls come one after the other, never on the thread
+that talks to the broker.
+
+It may also have:
+
+``settle()``      puts the output into its declared start state, before any network; returns the state
+``toggle()``      a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
+``hold(pending)`` told before a timed unlock, and after it was locked again: to be remembered over a crash
+``close()``       gives the hardware back
+``simulated``     true if there is no hardware
+``poll_seconds``  how often the kit reads the state by itself (default: :data:`POLL_SECONDS`)
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from latchwire.errors import ActionError
+from latchwire.model import STATUS, TOGGLE, Cause, State
+
+POLL_SECONDS: Final = 10.0
+
+_TURN: Final = {State.ON: "off", State.OFF: "on"}
+
+
+class Handler(Protocol):
+    """The least that a device's handler has; the actions of its kind and the rest are looked up by name."""
+
+    def status(self) -> State:
+        """Reads the state from the hardware."""
+
+
+def call(handler: Handler, action: str) -> State:
+    """Does ``action`` and returns the state that was read back.
+
+    Raises:
+        ActionError: the handler's own, or ``internal`` if it has no such method.
+    """
+    method = getattr(handler, action, None)
+    if callable(method):
+        return State(cast("Callable[[], State]", method)())
+    if action == TOGGLE:
+        state = call(handler, STATUS)
+        if state not in _TURN:
+            raise ActionError(Cause.HARDWARE, f"cannot toggle from {state}")
+        return call(handler, _TURN[state])
+    raise ActionError(Cause.INTERNAL, f"the handler has no method {action}")
+
+
+def settle(handler: Handler) -> State:
+    """Puts the device into its declared start state if it has one, and reads the state."""
+    return call(handler, "settle" if callable(getattr(handler, "settle", None)) else STATUS)
+
+
+def hold(handler: Handler, *, pending: bool) -> None:
+    """Lets the hardware remember that a timed unlock is open, if it can."""
+    method = getattr(handler, "hold", None)
+    if callable(method):
+        method(pending)
+
+
+def close(handler: Handler) -> None:
+    """Gives the hardware back, if there is something to give back."""
+    method = getattr(handler, "close", None)
+    if callable(method):
+        method()
+
+
+def is_simulated(handler: Handler) -> bool:
+    """Whether there is no hardware behind it."""
+    return getattr(handler, "simulated", False) is True
+
+
+def poll_seconds(handler: Handler) -> float:
+    """How often its state is read although nobody asked."""
+    seconds = getattr(handler, "poll_seconds", POLL_SECONDS)
+    return float(seconds) if isinstance(seconds, (int, float)) else POLL_SECONDS

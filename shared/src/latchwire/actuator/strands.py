@@ -1,0 +1,82 @@
+"""Work for many devices on few threads: one device's jobs in order, a slow device in nobody's way.
+
+A strand is the queue of one device. At most one thread works on a strand at a time; threads are started when there is
+work for them and stay. No wait here has a limit in time (``latchwire.waiting`` says why).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+Job = Callable[[], None]
+
+
+class Strands:
+    """A pool of worker threads with one queue for each name.
+
+    Args:
+        workers: how many threads at most; as many devices can be slow at the same time.
+        on_fault: told of an exception that a job let through; the strand goes on.
+    """
+
+    def __init__(self, *, workers: int, on_fault: Callable[[Exception], None]) -> None:
+        self._most, self._on_fault = workers, on_fault
+        self._jobs: dict[str, deque[Job]] = {}
+        self._ready: deque[str] = deque()
+        self._changed = threading.Condition()
+        self._threads = self._idle = 0
+        self._stopping = False
+
+    def submit(self, name: str, job: Job, *, first: bool = False) -> None:
+        """Adds a job to that strand, at its end or before all that wait."""
+        with self._changed:
+            jobs = self._jobs.get(name)
+            if jobs is None:
+                self._jobs[name] = deque((job,))
+                self._ready.append(name)
+                self._wake_one()
+            elif first:
+                jobs.appendleft(job)
+            else:
+                jobs.append(job)
+
+    def waiting(self, name: str) -> int:
+        """How many jobs of that strand have not ended."""
+        with self._changed:
+            jobs = self._jobs.get(name)
+            return 0 if jobs is None else len(jobs) + (name not in self._ready)
+
+    def stop(self) -> None:
+        """Lets the threads end once nothing waits; one that hangs in its hardware ends with the process."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def _wake_one(self) -> None:
+        if self._idle:
+            self._changed.notify()
+        elif self._threads < self._most:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"worker-{self._threads}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._ready:
+                    if self._stopping:
+                        return
+                    self._idle += 1
+                    self._changed.wait()
+                    self._idle -= 1
+                name = self._ready.popleft()
+                job = self._jobs[name].popleft()
+            try:
+                job()
+            except Exception as fault:  # noqa: BLE001  # the one place that keeps a device's queue alive
+                self._on_fault(fault)
+            with self._changed:
+                if self._jobs[name]:
+                    self._ready.append(name)
+                    self._wake_one()
+                else:
+                    del self._jobs[name]

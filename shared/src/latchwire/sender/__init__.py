@@ -1,0 +1,12 @@
+"""The asking half of Latchwire: who, may they, sign, publish, wait for the receipt, tell.
+
+``sender``        :class:`Sender`: one issuer's connection
+``answer``        the five endings
+``agents``        what was heard of the agents
+``open_command``  one command from its signing to its end
+"""
+
+from latchwire.sender.answer import Answer, Ending
+from latchwire.sender.sender import Sender
+
+__all__ = ["Answer", "Ending", "Sender"]

@@ -1,0 +1,100 @@
+"""A command that was published and waits for its receipt: signed again once if it was stale, ended once.
+
+Whether a receipt is believed is decided here and in :mod:`latchwire.sender.sender`; the rule for a second try is the
+protocol's: only after ``stale-nonce``, once, within the waiting time, over a different nonce, never a ``toggle``.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from latchwire.model import TOGGLE, Cause
+from latchwire.protocol.claims import Command, Receipt
+from latchwire.protocol.keys import Key
+from latchwire.protocol.token import COMMAND, sign
+from latchwire.sender.agents import HeardNonce
+from latchwire.sender.answer import Answer
+from latchwire.waiting import now
+
+
+class OpenCommand:
+    """One command from its signing to its end.
+
+    Args:
+        key: the secret shared with the agent.
+        agent: its name.
+        device: its device.
+        action: what to do.
+        sub: who asked.
+        jti: the command's id; the second try has the same one, so that it is one command.
+        patience: seconds from now after which it must not be begun any more.
+        on_late: told what came of it if a receipt comes after the person was told ``no answer``.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: Key,
+        agent: str,
+        device: str,
+        action: str,
+        sub: str,
+        jti: str,
+        patience: float,
+        on_late: Callable[[Answer], None] | None,
+    ) -> None:
+        self.key, self.agent, self.device, self.action, self.sub, self.jti = key, agent, device, action, sub, jti
+        self.aud = f"{agent}/{device}"
+        self.ends_at = now() + patience
+        self.latest = 0.0
+        self.on_late = on_late
+        self.ticket: int | None = None
+        self.denied = ""
+        self.answer: Answer | None = None
+        self.is_late = False
+        self.done = threading.Event()
+        self._nonce = ""
+        self._until = 0
+        self._tries = 0
+        self.wants_nonce = False
+
+    def sign_over(self, nonce: HeardNonce) -> str:
+        """The command's token over that nonce, to act within the patience that is left."""
+        age, left = now() - nonce.seen, self.ends_at - now()
+        self._until = min(max(1, math.ceil(age + left)), 2 * nonce.lifetime)
+        # Counted from its first hearing the nonce is at most as old as it really is, so it acts no later than this.
+        self.latest = max(self.latest, now() + self._until - age)
+        self._nonce = nonce.value
+        self._tries += 1
+        self.wants_nonce = False
+        command = Command(
+            self.key.issuer, self.sub, self.aud, self.action, self.jti, nonce.value, self._until, int(time.time())
+        )
+        return sign(command.to_claims(), typ=COMMAND, kid=self.key.kid, secret=self.key.secret)
+
+    def believes(self, receipt: Receipt) -> bool:
+        """Whether the receipt is about this try: of two tries, the first one's refusal must not end the second.
+
+        A ``stale-nonce`` is about the second try only if it names that try's own nonce as too old; the other ones may
+        have been made before the second try, which may be acting by now.
+        """
+        if receipt.cause is not Cause.STALE_NONCE or self._tries < 2:  # the second try
+            return True
+        return receipt.nonce == self._nonce and receipt.age is not None and receipt.age > self._until
+
+    def may_try_again(self, receipt: Receipt) -> bool:
+        """Whether this refusal is tried again by itself."""
+        return (
+            receipt.cause is Cause.STALE_NONCE
+            and self._tries == 1
+            and self.action != TOGGLE
+            and receipt.nonce is not None
+            and receipt.age is not None
+            and now() < self.ends_at - 0.1
+            and not self.is_late
+        )
+
+    def is_new(self, nonce: str) -> bool:
+        """Whether it is another nonce than the one it was signed over."""
+        return nonce != self._nonce

@@ -1,0 +1,319 @@
+"""The asking half of Latchwire: sign, publish while somebody listens, wait for the receipt, believe only that.
+
+A :class:`Sender` is one issuer with one connection; many threads may ask at the same time. Nothing is ever queued: a
+command is published while this side is connected and the agent says it is online, or not at all.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from latchwire import topics
+from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
+from latchwire.errors import TokenError
+from latchwire.health import Health
+from latchwire.log import event
+from latchwire.model import Cause
+from latchwire.protocol.claims import Receipt, parse_receipt
+from latchwire.protocol.keys import Keyring
+from latchwire.protocol.token import RECEIPT, encode_part, parse_claims, split
+from latchwire.sender import answer as of
+from latchwire.sender.agents import Agents, HeardNonce
+from latchwire.sender.answer import Answer
+from latchwire.sender.open_command import OpenCommand
+from latchwire.waiting import now
+
+CONNECT_SECONDS: Final = 2.0
+"""How long asking waits for a connection that is not there, or for what the broker keeps about the agent."""
+MARGIN_SECONDS: Final = 5.0
+"""Added to a nonce's lifetime it is the usual patience: then a nonce heard just now can never be too old."""
+LATE_SECONDS: Final = 60.0
+"""How long after its last moment a command is still waited for, since its receipt may be slow."""
+
+_log = logging.getLogger("latchwire.sender")
+
+
+class Sender:
+    """One issuer's connection.
+
+    Args:
+        issuer: its name, which is its login's, too.
+        keyring: the keys it shares with agents.
+        endpoint: where the broker is.
+        login: its login there.
+        connect_seconds: how long asking waits for a connection that is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        keyring: Keyring,
+        endpoint: Endpoint,
+        login: Login,
+        connect_seconds: float = CONNECT_SECONDS,
+    ) -> None:
+        self.issuer, self._connect_seconds = issuer, connect_seconds
+        self.use(keyring)
+        self._agents = Agents()
+        self._open: dict[str, OpenCommand] = {}
+        self._changed = threading.Condition()
+        self._unproved: Sequence[str] = ()
+        self._lost = "not connected yet"
+        self.on_connected: Callable[[], None] | None = None
+        self._bus = Bus(
+            endpoint=endpoint,
+            login=login,
+            listener=self,
+            subscriptions=(
+                Subscription(
+                    topics.receipt("+", "+", issuer), topics.receipt(issuer, topics.SELF_TEST, issuer), Proof.CANARY
+                ),
+                Subscription(topics.nonce("+"), topics.nonce(issuer), Proof.CANARY),
+                Subscription(topics.availability("+"), topics.availability(issuer), Proof.OWN),
+            ),
+            will=(topics.availability(issuer), "offline"),
+        )
+
+    def start(self) -> None:
+        """Begins to connect."""
+        self._bus.start()
+
+    def stop(self) -> None:
+        """Disconnects; whoever still waits is told ``no answer`` in time."""
+        self._bus.stop([(topics.availability(self.issuer), "offline")])
+
+    def use(self, keyring: Keyring) -> None:
+        """Asks with these keys from now on."""
+        self._keyring = keyring
+        self._known = {key.agent for key in keyring if key.issuer == self.issuer}
+
+    def publish(self, topic: str, payload: str) -> None:
+        """Publishes something of the service's own, retained; nothing if not connected."""
+        self._bus.publish(topic, payload, retained=True)
+
+    def health(self) -> Health:
+        """How the connection is."""
+        if not self._bus.is_connected:
+            return Health((f"The broker is not connected: {self._lost}",))
+        if self._unproved:
+            return Health((f"The broker's access list does not let it hear {', '.join(self._unproved)}",))
+        return Health()
+
+    # ------------------------------------------------------------------------------------- asking
+
+    def ask(
+        self,
+        *,
+        agent: str,
+        device: str,
+        action: str,
+        sub: str,
+        jti: str | None = None,
+        wait: float | None = None,
+        patience: float | None = None,
+        on_late: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        """Signs a command, publishes it, and waits for the receipt; never raises.
+
+        Args:
+            agent: whose device it is.
+            device: which.
+            action: what to do.
+            sub: who asked, ``<issuer>:<stable id>``.
+            jti: the command's id, 16 to 64 characters of base64url; made at random if left out.
+            wait: seconds that this call may take; left out, the patience.
+            patience: seconds from now after which it must not be begun any more; left out, a little more than the
+                agent's nonce lives. The broker drops the command after that time, too (MQTT 5).
+            on_late: told the truth if it comes after ``no answer`` was told; on another thread.
+        """
+        key = self._keyring.signing(self.issuer, agent)
+        if key is None:
+            return of.refused_here(device, action, Cause.UNKNOWN_KEY, f"{self.issuer} holds no key for {agent}")
+        nonce = self._listening(agent)
+        if isinstance(nonce, Cause):
+            return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
+        seconds = patience if patience is not None else nonce.lifetime + MARGIN_SECONDS
+        if wait is not None and patience is None:
+            seconds = max(wait, seconds)
+        command = OpenCommand(
+            key=key, agent=agent, device=device, action=action, sub=sub, jti=jti or random_jti(),
+            patience=seconds, on_late=on_late,
+        )  # fmt: skip
+        with self._changed:
+            twin = self._open.setdefault(command.jti, command)
+        if twin is not command:  # the same message was heard twice: it is one command
+            return self._wait(twin, wait if wait is not None else seconds)
+        if not self._publish(command, nonce):
+            self._open.pop(command.jti, None)
+            return of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
+        return self._wait(command, wait if wait is not None else seconds)
+
+    def nonce_of(self, agent: str) -> HeardNonce | Cause:
+        """What to sign a command over by hand; or why nobody listens."""
+        return self._listening(agent)
+
+    def _listening(self, agent: str) -> HeardNonce | Cause:
+        """Waits a moment for a connection and for what the broker keeps about the agent."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bus.is_ready, self._connect_seconds)
+            if not self._bus.is_ready:
+                return Cause.NO_BROKER
+            self._changed.wait_for(lambda: self._agents.is_known(agent), self._connect_seconds / 2)
+            if not self._agents.is_online(agent):
+                return Cause.AWAY
+            self._changed.wait_for(lambda: self._agents.nonce(agent) is not None, self._connect_seconds / 2)
+            return self._agents.nonce(agent) or Cause.NO_NONCE
+
+    def _publish(self, command: OpenCommand, nonce: HeardNonce) -> bool:
+        token = command.sign_over(nonce)
+        expiry = max(1, round(command.ends_at - now()))
+        ticket = self._bus.publish(topics.command(command.agent, command.device), token, expiry=expiry)
+        command.ticket = ticket
+        return ticket is not None
+
+    def _wait(self, command: OpenCommand, seconds: float) -> Answer:
+        command.done.wait(min(seconds, max(0.0, command.latest - now())))
+        with self._changed:
+            if command.answer is not None:
+                self._open.pop(command.jti, None)
+                return command.answer
+            command.is_late = True  # from now on whatever comes is the truth that follows
+            self._forget_old()
+        return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
+
+    def _forget_old(self) -> None:
+        for jti, command in list(self._open.items()):
+            if now() > command.latest + LATE_SECONDS:
+                del self._open[jti]
+
+    # ---------------------------------------------------------------------------- told by the bus
+
+    def connected(self) -> None:
+        """Tells that the service is there."""
+        self._unproved = ()
+        self._bus.publish(topics.availability(self.issuer), "online", retained=True)
+        if self.on_connected is not None:
+            self.on_connected()
+
+    def ready(self) -> None:
+        """Every subscription was proved."""
+        event(_log, logging.INFO, "Connected, and ready to ask.", issuer=self.issuer)
+        with self._changed:
+            self._unproved = ()
+            self._changed.notify_all()
+
+    def unproved(self, filters: Sequence[str]) -> None:
+        """The access list denies what a sender must hear."""
+        self._unproved = filters
+        event(
+            _log, logging.ERROR,
+            "The broker lets this login subscribe but delivers nothing: look at the broker's access list.",
+            issuer=self.issuer, topics=",".join(filters),
+        )  # fmt: skip
+
+    def lost(self, reason: str) -> None:
+        """There is no connection; what was heard may not be true any more."""
+        if reason != self._lost:
+            event(_log, logging.WARNING, "The broker is away, trying again.", issuer=self.issuer, reason=reason)
+        with self._changed:
+            self._lost = reason
+            self._agents.forget()
+
+    def denied(self, ticket: int, reason: str) -> None:
+        """The broker says it did not take a publication. Only a hint, so that nobody waits for nothing."""
+        event(_log, logging.ERROR, "The broker refused a publication: look at its access list.",
+              issuer=self.issuer, reason=reason)  # fmt: skip
+        for command in list(self._open.values()):
+            if command.ticket == ticket:
+                command.denied = f"the broker says that this login may not publish there: {reason}"
+                command.done.set()
+
+    def heard(self, message: Message) -> None:
+        """An availability, a nonce or a receipt."""
+        address = topics.parse(message.topic)
+        if address is None:
+            return
+        if address.kind == "receipt":
+            if not message.retained:
+                self._heard_receipt(address, message.payload)
+            return
+        if address.name not in self._known:
+            return  # not ours to ask, and a broker that invents agents fills no memory
+        with self._changed:
+            if address.kind == "availability":
+                self._agents.heard_availability(address.name, message.payload)
+            elif address.kind == "nonce":
+                self._agents.heard_nonce(address.name, message.payload, now())
+            self._changed.notify_all()
+        if address.kind == "nonce":
+            self._try_again_over_new_nonce(address.name)
+
+    def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
+        try:
+            receipt = self._verified(address, payload)
+        except TokenError as error:
+            event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
+            return
+        command = self._open.get(receipt.re)
+        if command is None or receipt.iss != command.aud or not command.believes(receipt):
+            return  # for a process of the same name, or a copy of one that was believed already
+        if command.may_try_again(receipt):
+            self._try_again(command, receipt)
+            return
+        self._end(command, of.from_receipt(receipt, command.device, command.action))
+
+    def _verified(self, address: topics.Address, payload: bytes) -> Receipt:
+        token = split(payload)
+        if token.header.typ != RECEIPT:
+            raise TokenError(Cause.MALFORMED, "typ is not that of a receipt")
+        key = self._keyring.find(token.header.kid, address.name)
+        if key is None or key.issuer != self.issuer:
+            raise TokenError(Cause.UNKNOWN_KEY, "signed with a key that is not held")
+        if not token.verified_by(key.secret):
+            raise TokenError(Cause.BAD_SIGNATURE, "the signature is not good")
+        receipt = parse_receipt(parse_claims(token.payload))
+        if receipt.aud != self.issuer or receipt.iss != f"{address.name}/{address.device}":
+            raise TokenError(Cause.WRONG_ADDRESS, "it is not for the topic that it came on")
+        command = self._open.get(receipt.re)
+        if command is not None and command.key.kid != key.kid:
+            raise TokenError(Cause.UNKNOWN_KEY, "signed with another key than its command")
+        return receipt
+
+    def _try_again(self, command: OpenCommand, receipt: Receipt) -> None:
+        """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
+        nonce, age = receipt.nonce, receipt.age
+        known = self._agents.nonce(command.agent)
+        if nonce is None or age is None or known is None or not command.is_new(nonce):
+            command.wants_nonce = True
+            command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
+            return
+        event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
+        self._publish(command, HeardNonce(nonce, known.lifetime, now() - max(0, age - 1)))  # it was rounded up
+
+    def _try_again_over_new_nonce(self, agent: str) -> None:
+        nonce = self._agents.nonce(agent)
+        for command in list(self._open.values()):
+            if command.wants_nonce and command.agent == agent and nonce and command.is_new(nonce.value):
+                with self._changed:
+                    if command.is_late or command.done.is_set():
+                        continue
+                    command.answer = None
+                self._publish(command, nonce)
+
+    def _end(self, command: OpenCommand, answer: Answer) -> None:
+        with self._changed:
+            command.answer = answer
+            late = command.on_late if command.is_late else None
+            if command.is_late:
+                self._open.pop(command.jti, None)
+        command.done.set()
+        if late is not None:
+            threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
+
+
+def random_jti() -> str:
+    """A command's id: 128 random bits in base64url."""
+    return encode_part(os.urandom(16)).decode("ascii")
