@@ -4,8 +4,8 @@
     locks.py check                tells which lock is out of step with its pyproject.toml (needs no network)
 
 All come from one resolution: first the union of all distributions and the tools, for the virtual environment,
-then each distribution's own, constrained by it. A lock's header holds a hash of the requirements it was made
-from. ``latchwire`` itself is never looked up anywhere: it stands for what ``shared/pyproject.toml`` requires.
+then each distribution's own, constrained by it. A lock's header holds a hash of the requirements it was
+made from. ``latchwire`` itself is never looked up anywhere: it stands for what ``shared/pyproject.toml`` requires.
 """
 
 import hashlib
@@ -58,7 +58,8 @@ def inputs() -> dict[Path, set[str]]:
 def header(wanted: set[str]) -> str:
     """The first lines of a lock."""
     digest = hashlib.sha256("\n".join([PYTHON, *sorted(wanted)]).encode()).hexdigest()
-    return f"# Made by `make lock` from the pyproject.toml files, for Python {PYTHON} and newer.\n# inputs: {digest}\n"
+    made = f"# Made by `make lock` from the pyproject.toml files, for Python {PYTHON} and newer."
+    return f"{made}\n# inputs: {digest}\n"
 
 
 def write(*, upgrade: bool) -> None:

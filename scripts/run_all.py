@@ -54,9 +54,7 @@ def check_port(name: str, variables: Mapping[str, str]) -> None:
         return
     others = [other for other in range(number + 1, min(number + 100, 65536)) if is_free(address, other)]
     if not others:
-        raise ConfigurationError(
-            f"{name}_BIND: nothing can listen at {address}, on port {number} or the next"
-        )
+        raise ConfigurationError(f"{name}_BIND: nothing can listen at {address}, on port {number} or the next")
     raise ConfigurationError(
         f"port {number} is taken by another program (is `make run` running in another terminal?). "
         f"Type:  {name}_PORT={others[0]} make run"
