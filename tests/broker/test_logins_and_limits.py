@@ -41,9 +41,7 @@ def test_nobody_gets_in_without_a_login(broker: Broker) -> None:
 
 @pytest.mark.parametrize("password", ["", "wrong", "the password of omega "])
 def test_nobody_gets_in_with_a_wrong_password(broker: Broker, password: str) -> None:
-    result = run(
-        broker, "mosquitto_pub", "-u", "omega", "-P", password, "-t", "latchwire/omega/alert", "-m", "x"
-    )
+    result = run(broker, "mosquitto_pub", "-u", "omega", "-P", password, "-t", "latchwire/omega/alert", "-m", "x")
     assert result.returncode == NOT_AUTHORISED
 
 
@@ -78,10 +76,7 @@ def test_the_last_will_of_a_service_that_is_killed_is_published(broker: Broker) 
 
 def test_nobody_can_leave_a_last_will_in_anothers_name(broker: Broker) -> None:
     die_with_a_will(broker, "twitter", "latchwire/omega/availability")
-    assert (
-        run(broker, "mosquitto_pub", "-t", "latchwire/omega/nonce", "-m", "n", "-r", login="omega").returncode
-        == 0
-    )
+    assert run(broker, "mosquitto_pub", "-t", "latchwire/omega/nonce", "-m", "n", "-r", login="omega").returncode == 0
     topics = ["-t", "latchwire/omega/availability", "-t", "latchwire/omega/nonce"]
     said = run(broker, "mosquitto_sub", "-C", "1", "-W", "10", *topics, login="manual")
     assert said.stdout == "n\n"
@@ -92,9 +87,7 @@ def test_a_message_of_4096_bytes_passes_and_one_larger_than_a_packet_may_be_ends
 ) -> None:
     payload = tmp_path / "payload"
     payload.write_text("x" * 4096)
-    good = run(
-        broker, "mosquitto_pub", "-V", "5", "-q", "1", "-t", COMMAND, "-f", str(payload), login="manual"
-    )
+    good = run(broker, "mosquitto_pub", "-V", "5", "-q", "1", "-t", COMMAND, "-f", str(payload), login="manual")
     assert good.returncode == 0
     payload.write_text("x" * 20_000)
     run(broker, "mosquitto_pub", "-V", "311", "-q", "1", "-t", COMMAND, "-f", str(payload), login="manual")

@@ -143,9 +143,7 @@ class Broker:
             self._give_to_broker_user()
             reloads = self.log.count("Reloading config")
             self._signal(signal.SIGHUP)
-            wait_until(
-                lambda: self.log.count("Reloading config") > reloads, "the broker reloads its configuration"
-            )
+            wait_until(lambda: self.log.count("Reloading config") > reloads, "the broker reloads its configuration")
 
     def _write_logins(self) -> None:
         self._write_secret("logins", password_file(self.logins))

@@ -1,0 +1,29 @@
+# Everything is in scripts/, a small file each. `make` alone prints this list.
+.PHONY: help run test check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+
+run: ## set up what is missing, then run the broker and all services; Ctrl-C ends them
+	@scripts/run
+
+test: ## set up what is missing, then run every test
+	@scripts/setup
+	@PATH="$$PATH:/usr/sbin" .venv/bin/pytest -n auto $(ARGS)
+
+check: ## linter, formatting, types, lock files in step, shell scripts
+	@scripts/setup
+	@scripts/check
+
+format: ## format the code and mend what the linter can mend
+	@scripts/setup
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format .
+
+lock: ## resolve the lock files; UPGRADE=--upgrade takes newer versions
+	@scripts/setup
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python scripts/locks.py write $(UPGRADE)
+
+clean: ## remove what was set up here (state/ is yours and stays)
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
