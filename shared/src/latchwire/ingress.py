@@ -39,6 +39,7 @@ class Ingress:
         keyring: the keys it shares with agents.
         endpoint: where the broker is.
         login: its login there.
+        announce: whether to publish that it is there and how it is: a service does, a command line does not.
     """
 
     def __init__(
@@ -50,13 +51,15 @@ class Ingress:
         keyring: Keyring,
         endpoint: Endpoint,
         login: Login,
+        announce: bool = True,
     ) -> None:
         self.issuer, self._service, self._reloading = issuer, service, config
         self._seen: Config | None = None
         self._x_ids: Mapping[str, str] = {}
         self.extra_status: Callable[[], Mapping[str, object]] = dict
         self.extra_health: Callable[[], Health] = Health
-        self.sender = Sender(issuer=issuer, keyring=keyring, endpoint=endpoint, login=login)
+        self.sender = Sender(issuer=issuer, keyring=keyring, endpoint=endpoint, login=login, announce=announce)
+        self._announce = announce
         self.sender.on_connected = self.publish_status
         self._access = Access(config.current())
 
@@ -92,7 +95,7 @@ class Ingress:
 
     def usable(self, person: Person) -> dict[str, tuple[str, ...]]:
         """What the person may do now: the actions by device."""
-        return self.access.usable(person, now=_now())
+        return self.access.usable(person, now=now())
 
     def ask(
         self,
@@ -116,7 +119,7 @@ class Ingress:
             patience: seconds after which it must not be begun any more.
             on_late: told the truth if it comes after ``no answer``.
         """
-        decision = self.access.decide(identity, device, action, now=_now())
+        decision = self.access.decide(identity, device, action, now=now())
         if isinstance(decision, NotAllowed):
             event(
                 _log, logging.WARNING, f"Not allowed: {decision.reason}.",
@@ -144,6 +147,8 @@ class Ingress:
 
     def publish_status(self) -> None:
         """Publishes how it is."""
+        if not self._announce:
+            return
         health = self.health()
         status = {
             "service": self._service,
@@ -157,5 +162,6 @@ class Ingress:
         self.sender.publish(topics.status(self.issuer), json.dumps(status, separators=(",", ":")))
 
 
-def _now() -> dt.datetime:
+def now() -> dt.datetime:
+    """The time of day, aware of its zone, as permissions need it."""
     return dt.datetime.now(dt.UTC)

@@ -86,7 +86,7 @@ class Actuator:
             login=login,
             listener=self,
             subscriptions=(
-                Subscription(topics.command(name, "+"), topics.command(name, topics.SELF_TEST), Proof.CANARY),
+                Subscription(topics.command(name, "+"), topics.command(name, topics.SELF_TEST), as_published=True),
                 Subscription(topics.availability(name), topics.availability(name), Proof.OWN),
                 Subscription(topics.nonce(name), topics.nonce(name), Proof.OWN),
                 Subscription(topics.status(name), topics.status(name), Proof.OWN),

@@ -292,7 +292,7 @@ class Bus:
             self._reason = f"the broker refuses the login {self._login.name}: {code}"
             return
         self._connected = self._taken = True
-        self._unproved = set(self._subscriptions)
+        self._unproved = {item for item in self._subscriptions if item.proof is not Proof.NONE}
         if self._subscriptions:
             client.subscribe([self._wanted(item) for item in self._subscriptions])
         self._tell(self._listener.connected)
@@ -302,8 +302,7 @@ class Bus:
     def _wanted(self, item: Subscription) -> tuple[str, SubscribeOptions]:
         if not self._endpoint.mqtt5:
             return (item.filter, 1)  # type: ignore[return-value]  # paho wants the number on 3.1.1
-        # A canary's topic carries commands and receipts, which must never be retained: be told if one is.
-        return (item.filter, SubscribeOptions(qos=1, retainAsPublished=item.proof is Proof.CANARY))
+        return (item.filter, SubscribeOptions(qos=1, retainAsPublished=item.as_published))
 
     def _on_subscribe(self, client: paho.Client, _data: object, _mid: int, _codes: object, _properties: object) -> None:
         # What the codes say proves nothing: Mosquitto grants what its access list denies.

@@ -39,18 +39,20 @@ class Proof(enum.Enum):
 
     CANARY = "the bus sends itself a random message there"
     OWN = "the service publishes there anyway at every connect"
+    NONE = "it is not proved, for others of the same login are"
 
 
 class Subscription(NamedTuple):
     """What to hear, and the topic on which a message to itself proves that it is heard.
 
-    Where the bus sends canaries, a message that its publisher wanted retained is marked so also when it comes live
-    (MQTT 5 only); elsewhere only what was kept from before is.
+    With ``as_published`` a message that its publisher wanted retained is marked so also when it comes live (MQTT 5
+    only); otherwise only what the broker kept from before is.
     """
 
     filter: str
     proof_topic: str
     proof: Proof = Proof.CANARY
+    as_published: bool = False
 
 
 class Message(NamedTuple):

@@ -43,6 +43,7 @@ class Sender:
         keyring: the keys it shares with agents.
         endpoint: where the broker is.
         login: its login there.
+        announce: whether to tell the others that this issuer is there: a service does, a command line does not.
         connect_seconds: how long asking waits for a connection that is not there.
     """
 
@@ -53,9 +54,10 @@ class Sender:
         keyring: Keyring,
         endpoint: Endpoint,
         login: Login,
+        announce: bool = True,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
-        self.issuer, self._connect_seconds = issuer, connect_seconds
+        self.issuer, self._announce, self._connect_seconds = issuer, announce, connect_seconds
         self.use(keyring)
         self._agents = Agents()
         self._open: dict[str, OpenCommand] = {}
@@ -69,12 +71,16 @@ class Sender:
             listener=self,
             subscriptions=(
                 Subscription(
-                    topics.receipt("+", "+", issuer), topics.receipt(issuer, topics.SELF_TEST, issuer), Proof.CANARY
+                    topics.receipt("+", "+", issuer),
+                    topics.receipt(issuer, topics.SELF_TEST, issuer),
+                    as_published=True,
                 ),
-                Subscription(topics.nonce("+"), topics.nonce(issuer), Proof.CANARY),
-                Subscription(topics.availability("+"), topics.availability(issuer), Proof.OWN),
+                Subscription(topics.nonce("+"), topics.nonce(issuer)),
+                Subscription(
+                    topics.availability("+"), topics.availability(issuer), Proof.OWN if announce else Proof.NONE
+                ),
             ),
-            will=(topics.availability(issuer), "offline"),
+            will=(topics.availability(issuer), "offline") if announce else None,
         )
 
     def start(self) -> None:
@@ -83,7 +89,7 @@ class Sender:
 
     def stop(self) -> None:
         """Disconnects; whoever still waits is told ``no answer`` in time."""
-        self._bus.stop([(topics.availability(self.issuer), "offline")])
+        self._bus.stop([(topics.availability(self.issuer), "offline")] if self._announce else [])
 
     def use(self, keyring: Keyring) -> None:
         """Asks with these keys from now on."""
@@ -151,9 +157,23 @@ class Sender:
             return of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
         return self._wait(command, wait if wait is not None else seconds)
 
-    def nonce_of(self, agent: str) -> HeardNonce | Cause:
-        """What to sign a command over by hand; or why nobody listens."""
-        return self._listening(agent)
+    def sign(self, *, agent: str, device: str, action: str, sub: str) -> str | Answer:
+        """Signs a command for somebody who publishes it by hand, to act within twice the nonce's lifetime.
+
+        Returns:
+            The token, or the answer that says why nobody would listen.
+        """
+        key = self._keyring.signing(self.issuer, agent)
+        if key is None:
+            return of.refused_here(device, action, Cause.UNKNOWN_KEY, f"{self.issuer} holds no key for {agent}")
+        nonce = self._listening(agent)
+        if isinstance(nonce, Cause):
+            return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
+        command = OpenCommand(
+            key=key, agent=agent, device=device, action=action, sub=sub, jti=random_jti(),
+            patience=2.0 * nonce.lifetime, on_late=None,
+        )  # fmt: skip
+        return command.sign_over(nonce)
 
     def _listening(self, agent: str) -> HeardNonce | Cause:
         """Waits a moment for a connection and for what the broker keeps about the agent."""
@@ -194,7 +214,8 @@ class Sender:
     def connected(self) -> None:
         """Tells that the service is there."""
         self._unproved = ()
-        self._bus.publish(topics.availability(self.issuer), "online", retained=True)
+        if self._announce:
+            self._bus.publish(topics.availability(self.issuer), "online", retained=True)
         if self.on_connected is not None:
             self.on_connected()
 

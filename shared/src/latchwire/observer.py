@@ -1,0 +1,232 @@
+"""An observer: sees what passes, as typed values, and marks what is signed by whom.
+
+States, status, availability and alerts are for people and dashboards and are not signed. A command or a receipt is
+``verified`` only where the observer holds the key and the signature is good; the others say what they say.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from latchwire import topics
+from latchwire.bus import Bus, Endpoint, Login, Message, Subscription
+from latchwire.errors import TokenError
+from latchwire.model import Cause, State
+from latchwire.protocol.claims import Command, Receipt, parse_command, parse_receipt
+from latchwire.protocol.keys import Keyring
+from latchwire.protocol.nonce import LIFETIME_MOST
+from latchwire.protocol.token import COMMAND, RECEIPT, parse_claims, split
+
+
+class CommandSeen(NamedTuple):
+    """A command passed."""
+
+    agent: str
+    device: str
+    command: Command
+    verified: bool
+
+
+class ReceiptSeen(NamedTuple):
+    """A receipt passed."""
+
+    agent: str
+    device: str
+    receipt: Receipt
+    verified: bool
+
+
+class StateSeen(NamedTuple):
+    """A device's state; ``retained``: it was so before this observer came."""
+
+    agent: str
+    device: str
+    state: State
+    cause: Cause | None
+    by: str
+    locks_in: int | None
+    simulated: bool
+    retained: bool
+
+
+class AlertSeen(NamedTuple):
+    """Something that an agent could not answer."""
+
+    agent: str
+    cause: Cause
+    device: str
+    kid: str
+    times: int
+
+
+class AvailabilitySeen(NamedTuple):
+    """A service came or went."""
+
+    name: str
+    online: bool
+    retained: bool
+
+
+class StatusSeen(NamedTuple):
+    """A service told how it is."""
+
+    name: str
+    status: Mapping[str, object]
+    retained: bool
+
+
+class NonceSeen(NamedTuple):
+    """An agent has a new nonce."""
+
+    agent: str
+    nonce: str
+    retained: bool
+
+
+class Unreadable(NamedTuple):
+    """Something that is none of the above: a payload that is not what its topic promises."""
+
+    topic: str
+    detail: str
+
+
+Event = CommandSeen | ReceiptSeen | StateSeen | AlertSeen | AvailabilitySeen | StatusSeen | NonceSeen | Unreadable
+
+
+class Observer:
+    """A connection that hears everything and says nothing.
+
+    Args:
+        keyring: the keys by which commands and receipts are verified; may be empty.
+        endpoint: where the broker is.
+        login: one that may read all (``observer``).
+        on_event: called for each event, one after the other.
+        on_connection: told "" when it is ready, else why it is not connected.
+    """
+
+    def __init__(
+        self,
+        *,
+        keyring: Keyring,
+        endpoint: Endpoint,
+        login: Login,
+        on_event: Callable[[Event], None],
+        on_connection: Callable[[str], None],
+    ) -> None:
+        self._keyring, self._on_event, self._on_connection = keyring, on_event, on_connection
+        self._bus = Bus(
+            endpoint=endpoint,
+            login=login,
+            listener=self,
+            subscriptions=(Subscription(f"{topics.ROOT}/#", topics.command(login.name, topics.SELF_TEST)),),
+        )
+
+    def start(self) -> None:
+        """Begins to connect."""
+        self._bus.start()
+
+    def stop(self) -> None:
+        """Disconnects."""
+        self._bus.stop()
+
+    def connected(self) -> None:
+        """Nothing is said."""
+
+    def ready(self) -> None:
+        """All that is retained was heard before this."""
+        self._on_connection("")
+
+    def unproved(self, filters: Sequence[str]) -> None:
+        """The access list denies it."""
+        self._on_connection(f"The broker's access list does not let it hear {', '.join(filters)}")
+
+    def lost(self, reason: str) -> None:
+        """There is no connection."""
+        self._on_connection(reason)
+
+    def denied(self, ticket: int, reason: str) -> None:
+        """Nothing is said, so nothing is denied."""
+
+    def heard(self, message: Message) -> None:
+        """One message becomes one event."""
+        address = topics.parse(message.topic)
+        if address is not None and address.device == topics.SELF_TEST:
+            return  # somebody proves a subscription
+        if address is None:
+            event: Event = Unreadable(message.topic, "no topic of the protocol")
+        else:
+            try:
+                event = self._read(address, message)
+            except (TokenError, ValueError, RecursionError) as error:
+                event = Unreadable(message.topic, str(error))
+        self._on_event(event)
+
+    def _read(self, address: topics.Address, message: Message) -> Event:
+        name, payload = address.name, message.payload
+        match address.kind:
+            case "availability":
+                return AvailabilitySeen(name, payload == b"online", message.retained)
+            case "command":
+                return self._command(address, payload)
+            case "receipt":
+                return self._receipt(address, payload)
+            case "nonce":
+                return NonceSeen(name, _text(_object(payload), "nonce"), message.retained)
+            case "status":
+                return StatusSeen(name, _object(payload), message.retained)
+            case "alert":
+                alert = _object(payload)
+                count = alert.get("count")
+                cause = Cause.from_wire(_text(alert, "cause"))
+                return AlertSeen(
+                    name, cause, _text(alert, "device"), _text(alert, "kid"), count if isinstance(count, int) else 1
+                )
+            case _:
+                return _state(address, _object(payload), retained=message.retained)
+
+    def _command(self, address: topics.Address, payload: bytes) -> Event:
+        token = split(payload)
+        if token.header.typ != COMMAND:
+            raise ValueError("typ is not that of a command")
+        key = self._keyring.find(token.header.kid, address.name)
+        issuer = token.header.kid.partition("/")[0]
+        command = parse_command(parse_claims(token.payload), issuer=issuer, longest=2 * LIFETIME_MOST)
+        verified = key is not None and token.verified_by(key.secret)
+        verified = verified and command.aud == f"{address.name}/{address.device}"
+        return CommandSeen(address.name, address.device, command, verified)
+
+    def _receipt(self, address: topics.Address, payload: bytes) -> Event:
+        token = split(payload)
+        if token.header.typ != RECEIPT:
+            raise ValueError("typ is not that of a receipt")
+        key = self._keyring.find(token.header.kid, address.name)
+        receipt = parse_receipt(parse_claims(token.payload))
+        verified = key is not None and key.issuer == address.issuer == receipt.aud and token.verified_by(key.secret)
+        verified = verified and receipt.iss == f"{address.name}/{address.device}"
+        return ReceiptSeen(address.name, address.device, receipt, verified)
+
+
+def _state(address: topics.Address, state: Mapping[str, object], *, retained: bool) -> StateSeen:
+    locks_in = state.get("locksIn")
+    return StateSeen(
+        address.name,
+        address.device,
+        State(_text(state, "state")),
+        Cause.from_wire(_text(state, "cause")) if "cause" in state else None,
+        _text(state, "by"),
+        locks_in if isinstance(locks_in, int) else None,
+        state.get("simulated") is True,
+        retained,
+    )
+
+
+def _object(payload: bytes) -> Mapping[str, object]:
+    document = json.loads(payload)
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004  # of the payload, not of a Python type
+    return document
+
+
+def _text(document: Mapping[str, object], name: str) -> str:
+    value = document.get(name, "")
+    return value if isinstance(value, str) else ""
