@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from latchwire.config import hardware
-from latchwire.config.agent import ALL, Kind
+from latchwire.config.agent import ALL
 from latchwire.config.home import BUILT_IN_ISSUERS
 from latchwire.config.identity import whatsapp_id, x_name
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import listed, meant, place, spoken
+from latchwire.model import Kind
 
 RESERVED: Final = ("observer", "health")
 """Logins at the broker that are neither agents nor issuers."""
