@@ -5,6 +5,7 @@ and pass over what is: its form was told already, and all problems are to be tol
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ class _Check:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.found: list[str] = []
-        self.agent_types: dict[str, Any] = {name: item.get("type") for name, item in self._items("agents")}
+        self.agent_types = {name: str(item.get("type")) for name, item in self._items("agents")}
         self.kinds: dict[str, Kind | None] = {
             name: Kind(item["kind"]) if item.get("kind") in tuple(Kind) else None
             for name, item in self._items("devices")
@@ -93,7 +94,7 @@ class _Check:
             if not isinstance(agent, str) or agent not in self.agent_types or self.kinds[name] is None:
                 continue
             kind = str(self.kinds[name])
-            for key, sentence in hardware.problems(str(self.agent_types[agent]), kind, item):
+            for key, sentence in hardware.problems(self.agent_types[agent], kind, item):
                 self._tell(["devices", name, key], sentence)
             self._same_hardware(name, agent, item, taken)
 
@@ -124,7 +125,7 @@ class _Check:
             for device, actions in may.items() if isinstance(may, dict) else ():
                 self._may(["people", name, "may", device], device, actions)
             until = person.get("until")
-            if isinstance(until, str) and len(until) == 10 and _day(until) is None:
+            if isinstance(until, str) and _DATE.match(until) and _day(until) is None:
                 self._tell(["people", name, "until"], f"{quoted(until)} is no day of the calendar")
 
     def _may(self, where: list[str | int], device: str, actions: object) -> None:
@@ -230,6 +231,9 @@ class _Check:
     def _tell(self, where: list[str | int], what: str) -> None:
         self.found.append(f"{place(where)}: {what}")
 
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
+"""The form that the schema wants; another one was told already."""
 
 _EVERY_ACTION: Final = frozenset(action for kind in Kind for action in kind.actions)
 

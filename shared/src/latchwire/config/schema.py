@@ -54,31 +54,27 @@ def _validator() -> Any:
         "integer",
         lambda _, value: type(value) is int,  # 5.0 is none here, as it is none for the agent
     )
-    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)
-    return kind(json.loads(text()))
+    extend: Any = jsonschema.validators.extend  # not typed in its stubs
+    return extend(jsonschema.Draft202012Validator, type_checker=strict)(json.loads(text()))
 
 
 def _sentences(error: ValidationError) -> list[str]:
     where = list(error.absolute_path)
     rule = error.schema if isinstance(error.schema, dict) else {}
     known = list(rule.get("properties", ()))
+    instance: Any = error.instance
+    wanted: Any = error.validator_value
     match error.validator:
         case "required":
-            return [
-                _told([*where, name], _missing(rule, name))
-                for name in error.validator_value
-                if name not in error.instance
-            ]
+            return [_told([*where, name], _missing(rule, name)) for name in wanted if name not in instance]
         case "additionalProperties":
-            unknown = [name for name in error.instance if name not in known]
+            unknown = [name for name in instance if name not in known]
             return [_told([*where, name], _no_key(name, known)) for name in unknown]
-        case "enum" if "propertyNames" in error.absolute_schema_path and not isinstance(error.instance, dict):
-            return [_told([*where, error.instance], _no_key(error.instance, error.validator_value))]
+        case "enum" if "propertyNames" in error.absolute_schema_path and not isinstance(instance, dict):
+            return [_told([*where, instance], _no_key(instance, wanted))]
         case "enum":
-            choices = error.validator_value
-            near = meant(error.instance, choices)
-            return [_told(where, f"{quoted(error.instance)} is none of: {listed(choices)}{near}")]
-    return [_told(where, f"{quoted(error.instance)} {_wrong(error, rule)}")]
+            return [_told(where, f"{quoted(instance)} is none of: {listed(wanted)}{meant(instance, wanted)}")]
+    return [_told(where, f"{quoted(instance)} {_wrong(error, rule)}")]
 
 
 def _wrong(error: ValidationError, rule: dict[str, Any]) -> str:

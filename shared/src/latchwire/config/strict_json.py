@@ -109,6 +109,8 @@ def _check(value: object, place: str, depth: int) -> None:
     elif isinstance(value, list):
         for item in value:
             _check(item, place, depth + 1)
+    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+        raise ConfigurationError(f"{place}: 1e999 and the like are too large for a number")
     elif isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
         raise ConfigurationError(f"{place}: {quoted(value)} holds half a character (a lone surrogate)")
 

@@ -1,0 +1,163 @@
+"""``latchwire check``: everything that is wrong, at once, each with its cure, before anything is started.
+
+A problem is something that will not work or is not safe: exit status 1. A note is something to look at: 0.
+"""
+
+import argparse
+import json
+import stat
+from collections.abc import Callable
+from typing import Any
+
+from latchwire.cli import bundled, making
+from latchwire.config import environment
+from latchwire.config.examples import check_example_people
+from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config
+from latchwire.config.loading import load
+from latchwire.config.places import Places, find
+from latchwire.config.strict_json import quoted
+from latchwire.config.wording import meant
+from latchwire.errors import ConfigurationError
+
+
+def add(subparsers: Any) -> None:
+    """Adds the command to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "check",
+        help="tell all that is wrong with configuration, keys, logins and .env",
+        description="Tells all that is wrong, with its cure. Exit status 1 if anything is.",
+    )
+    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs it.
+
+    Returns:
+        The exit status: 0 if all is well, else 1.
+    """
+    result = Check(find())
+    if options.json:
+        print(json.dumps(result.as_json()))
+    else:
+        for problem in result.problems:
+            print(problem)
+        for note in result.notes:
+            print(f"note: {note}")
+        print(result.summary())
+    return 1 if result.problems else 0
+
+
+class Check:
+    """Looks at one state folder.
+
+    Attributes:
+        problems: what will not work or is not safe.
+        notes: what to look at.
+        config: the configuration, if it could be read.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self._try(self._environment)
+        self.config = self._configuration()
+        if self.config is not None:
+            self._secrets(self.config)
+            self._of_agents(self.config)
+        self.problems = list(dict.fromkeys(self.problems))
+
+    def summary(self) -> str:
+        """The last line."""
+        config = self.config
+        if self.problems or config is None:
+            return f"Problems: {len(self.problems)}."
+        what = f"agents {len(config.agents)}, devices {len(config.devices)}, people {len(config.people)}"
+        return f"All is well: {what}, configuration {config.digest}."
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "ok": not self.problems,
+            "problems": self.problems,
+            "notes": self.notes,
+            "configuration": self.config.digest if self.config else None,
+        }
+
+    def _configuration(self) -> Config | None:
+        try:
+            return load(self.places.config)
+        except ConfigurationError as error:
+            self.problems += error.problems
+            return None
+
+    def _environment(self) -> None:
+        env = self.places.env
+        if env.exists() and stat.S_IMODE(env.stat().st_mode) & 0o077:
+            self.problems.append(f".env: others can read it; type: chmod 600 {env}")
+        self.notes += environment.unknown(env)
+        variables = environment.environment(self.places.state)
+        for row in environment.VARIABLES.values():
+            if row.secret:
+                self._try(lambda name=row.name: environment.secret(variables, name))  # type: ignore[misc]
+            if row.name.endswith("_PORT"):
+                self._try(lambda name=row.name: environment.port(variables, name))  # type: ignore[misc]
+
+    def _secrets(self, config: Config) -> None:
+        self._try(lambda: check_example_people(config, environment.environment(self.places.state)))
+        for name in (*config.issuers(), *config.agents):
+            self._try(lambda name=name: self._keyring(config, name))  # type: ignore[misc]
+        before = len(self.problems)
+        passwords: dict[str, str] = {}
+        for name in making.logins(config):
+            self._try(lambda name=name: passwords.update({name: self.places.password(name)}))  # type: ignore[misc]
+        hashed = self.places.broker / "logins"
+        if before == len(self.problems) and hashed.exists():
+            text = hashed.read_text("utf-8", errors="replace")
+            if not making.holds(text, passwords):
+                self.problems.append("broker/logins does not hold the logins; run `latchwire init`, restart the broker")
+
+    def _keyring(self, config: Config, name: str) -> None:
+        ring = self.places.keyring(name)
+        others = config.issuers() if name in config.agents else tuple(config.agents)
+        for other in others:
+            issuer, agent = (other, name) if name in config.agents else (name, other)
+            if ring.signing(issuer, agent) is None:
+                self.problems.append(f"keys/{name}: no key of {issuer} toward {agent}; run `latchwire init`")
+            elif name in config.agents:
+                newest = self.places.keyring(issuer).signing(issuer, agent)
+                if newest is not None and ring.find(newest.kid, agent) != newest:
+                    self.problems.append(
+                        f"keys/{name}: does not hold the key that {issuer} signs with ({newest.kid}); "
+                        f"copy its line from keys/{issuer}"
+                    )
+
+    def _of_agents(self, config: Config) -> None:
+        for agent in config.agents.values():
+            if agent.type not in KNOWN_TYPES:
+                near = meant(agent.type, KNOWN_TYPES)
+                what = f"{quoted(agent.type)} does not come with Latchwire; it takes a service of your own"
+                self.notes.append(f"config.json: agents.{agent.name}.type: {what}{near}")
+            for issuer in agent.obeys or ():
+                near = meant(issuer, BUILT_IN_ISSUERS)
+                if issuer not in (*BUILT_IN_ISSUERS, *config.ingresses) and near:
+                    what = f"{quoted(issuer)} does not come with Latchwire{near}"
+                    self.notes.append(f"config.json: agents.{agent.name}.obeys: {what}")
+            if agent.runs == "elsewhere":
+                self._try(lambda name=agent.name: self._bundle(config, name))  # type: ignore[misc]
+
+    def _bundle(self, config: Config, agent: str) -> None:
+        cure = f"type `latchwire bundle {agent}` and take it there"
+        match bundled.stale(config, self.places, agent):
+            case True:
+                self.problems.append(f"{agent}: its hardware holds an older configuration or older keys; {cure}")
+            case None:
+                self.notes.append(f"{agent}: nothing was bundled for its hardware yet; {cure}")
+
+    def _try(self, look: Callable[[], object]) -> None:
+        try:
+            look()
+        except ConfigurationError as error:
+            self.problems += error.problems

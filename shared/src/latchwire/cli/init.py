@@ -1,0 +1,141 @@
+"""``latchwire init``: makes what is missing in the state folder, and never overwrites what is there.
+
+It may be said again at any time, by two at once, and after it was interrupted: it goes on with what is missing.
+An agent, an issuer or a port that is new gets its keys, login and lines; what was edited stays as it is.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from latchwire.cli import making, original
+from latchwire.cli.files import Writer
+from latchwire.config import environment, schema
+from latchwire.config.home import MANUAL, Config
+from latchwire.config.loading import load
+from latchwire.config.places import Places, find, top
+from latchwire.errors import ConfigurationError
+
+_TEMPLATES: Final = ("mosquitto.conf", "acl")
+
+
+def add(subparsers: Any) -> None:
+    """Adds the command to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "init",
+        help="make what is missing: configuration, keys, logins, the broker's files",
+        description="Makes what is missing in the state folder and never overwrites what is there.",
+    )
+    parser.add_argument(
+        "--from",
+        dest="original",
+        metavar="OLD",
+        type=Path,
+        help="take over people, hashtags and credentials from the original project's config.json",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs it.
+
+    Returns:
+        The exit status: 0, or 1 if something is wrong; all that is, is told.
+    """
+    places = find()
+    writer = Writer(places.state)
+    said: list[str] = []
+    try:
+        taken = original.take_over(options.original) if options.original else None
+        with writer.locked():
+            said = make(places, writer, taken)
+    except ConfigurationError as error:
+        _tell(places, writer, [])
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    _tell(places, writer, said)
+    return 0
+
+
+def make(places: Places, writer: Writer, taken: original.Taken | None = None) -> list[str]:
+    """Makes all that is missing, while the writer holds its lock.
+
+    Returns:
+        What a person should know besides the files that were made.
+
+    Raises:
+        ConfigurationError: what is there is wrong, or nothing can be written there.
+    """
+    if taken is not None and places.config.exists():
+        raise ConfigurationError(f"{places.config} is there already; move it away, then say it again")
+    for name in ("config", "keys", "logins", "broker", "mosquitto", "data", "run"):
+        writer.folder(places.state / name)
+    writer.replace(places.schema, schema.text())
+    said = _env(places, writer, taken)
+    if writer.new(places.config, taken.config if taken else schema.example()) and taken is None:
+        said.append("It is the demo: every agent in it is simulated, and nobody in it exists but you.")
+    config = load(places.config)
+    making.make_keys(config, places, writer)
+    passwords = making.make_logins(config, places, writer)
+    said += _broker(config, places, writer, passwords)
+    if taken:
+        said += ["", "Taken over. Assumed, so look at each:", *_points(original.ASSUMED), *_points(taken.notes)]
+    return said
+
+
+def _env(places: Places, writer: Writer, taken: original.Taken | None) -> list[str]:
+    writer.new(places.env, environment.example())
+    if taken is None or not taken.env:
+        return []
+    present = environment.read_env(places.env)
+    before = places.env.read_text("utf-8")
+    lines = [line for line in taken.env.splitlines() if line.partition("=")[0] not in present]
+    kept = [name for name in taken.credentials if name in present]
+    if lines:
+        start = before if before.endswith("\n") else before + "\n"
+        writer.replace(places.env, start + "\n# From the original project's config.json\n" + "\n".join(lines) + "\n")
+    return [f"{name} stood in .env already and was left as it is." for name in kept]
+
+
+def _broker(config: Config, places: Places, writer: Writer, passwords: dict[str, str]) -> list[str]:
+    variables = environment.environment(places.state)
+    port = environment.port(variables, "BROKER_PORT")
+    making.make_client_options(
+        places,
+        writer,
+        host=environment.value(variables, "BROKER_HOST"),
+        port=port,
+        password=passwords[MANUAL],
+        ca=environment.value(variables, "BROKER_CA"),
+    )
+    checkout = top()
+    if checkout is None:
+        return ["The broker's files were not made: that takes a checkout, for broker/mosquitto.conf is in it."]
+    before, first = len(writer.made), not (places.broker / "logins").exists()
+    templates = {name: (checkout / "broker" / name).read_text("utf-8") for name in _TEMPLATES}
+    bind = environment.value(variables, "BROKER_BIND")
+    making.make_broker_files(config, places, writer, templates=templates, passwords=passwords, port=port, bind=bind)
+    changed = writer.made[before:]
+    return [f"Restart the broker, if it runs, for {', '.join(changed)} changed."] if changed and not first else []
+
+
+def _tell(places: Places, writer: Writer, said: list[str]) -> None:
+    """Says what was made, a line a folder."""
+    if not writer.made:
+        print(f"Nothing was missing in {places.state}.")
+    else:
+        print(f"Made in {places.state}:")
+        folders: dict[str, list[str]] = {}
+        for name in dict.fromkeys(writer.made):
+            folder, _, file = name.rpartition("/")
+            folders.setdefault(folder, []).append(file)
+        for folder, files in folders.items():
+            print(f"  {folder + '/' if folder else ''}{', '.join(files)}")
+    for line in said:
+        print(line)
+
+
+def _points(text: str | tuple[str, ...]) -> list[str]:
+    return [f"  - {line}" for line in (text.splitlines() if isinstance(text, str) else text)]

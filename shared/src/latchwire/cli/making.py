@@ -1,0 +1,146 @@
+"""Makes the secrets that are missing: keys, broker logins, and the files that hold them for others.
+
+Each pair of issuer and agent shares one key; it stands in both keyrings. An agent or an issuer that is new in
+config.json gets its keys and its login at the next ``latchwire init``; what is there is never made anew.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from latchwire.cli import broker_files
+from latchwire.cli.files import Writer
+from latchwire.config.home import BUILT_IN_ISSUERS, MANUAL, Config
+from latchwire.config.places import Places
+from latchwire.config.references import RESERVED
+from latchwire.protocol.keys import Key, Keyring
+
+OURS: Final = "# Made by `latchwire init`, and made again when something changed. Without this line it is left alone.\n"
+_MANUAL_BLOCK: Final = re.compile(r"(?ms)^user manual\n.*?(?=^\s*$)")
+
+
+def logins(config: Config) -> tuple[str, ...]:
+    """Everybody who has a login at the broker."""
+    return (*config.issuers(), *config.agents, *RESERVED)
+
+
+def make_keys(config: Config, places: Places, writer: Writer) -> None:
+    """Gives each pair of issuer and agent a key, in both keyrings.
+
+    A pair of which only one side has a key (an interrupted run, a file that was deleted) gets the other side's
+    newest. A pair that shares one is left alone: an older or newer one on one side is somebody's rotation.
+
+    Raises:
+        ConfigurationError: a keyring that is there cannot be used.
+    """
+    names = (*config.issuers(), *config.agents)
+    rings = {name: places.keyring(name) if places.keys(name).exists() else Keyring() for name in names}
+    added: dict[str, list[Key]] = {name: [] for name in names}
+    for issuer in config.issuers():
+        for agent in config.agents:
+            ours, theirs = _pair(rings[issuer], issuer, agent), _pair(rings[agent], issuer, agent)
+            if ours & theirs:
+                continue
+            key = max(ours | theirs, default=Key(issuer, 1, agent, b""))
+            if not key.secret:
+                key = key._replace(secret=secrets.token_bytes(32))
+            for name, held in ((issuer, ours), (agent, theirs)):
+                if key not in held:
+                    added[name].append(key)
+    for name, keys in added.items():
+        if keys or not places.keys(name).exists():
+            before = places.keys(name).read_text("ascii") if places.keys(name).exists() else ""
+            start = before if before.endswith("\n") or not before else before + "\n"
+            writer.replace(places.keys(name), start + "".join(f"{key.line}\n" for key in keys))
+
+
+def _pair(ring: Keyring, issuer: str, agent: str) -> set[Key]:
+    return {key for key in ring if key.issuer == issuer and key.agent == agent}
+
+
+def make_logins(config: Config, places: Places, writer: Writer) -> dict[str, str]:
+    """Makes the missing passwords (32 random bytes each).
+
+    Returns:
+        All passwords by login.
+
+    Raises:
+        ConfigurationError: one that is there cannot be used.
+    """
+    for name in logins(config):
+        writer.new(places.login(name), f"{secrets.token_urlsafe(32)}\n")
+    return {name: places.password(name) for name in logins(config)}
+
+
+def make_broker_files(
+    config: Config,
+    places: Places,
+    writer: Writer,
+    *,
+    templates: Mapping[str, str],
+    passwords: Mapping[str, str],
+    port: int,
+    bind: str,
+) -> None:
+    """Writes ``state/broker``: the configuration, the access list and the password file.
+
+    ``templates`` holds the text of ``broker/mosquitto.conf`` and ``broker/acl`` by their names.
+    """
+    texts = {
+        "mosquitto.conf": broker_files.render_broker_conf(templates["mosquitto.conf"], port=port, bind=bind),
+        "acl": access_list(templates["acl"], config.issuers()),
+    }
+    for name, text in texts.items():
+        path = places.broker / name
+        if not path.exists() or path.read_text("utf-8", errors="replace").startswith(OURS):
+            writer.replace(path, OURS + text)
+    hashed = places.broker / "logins"
+    if not hashed.exists() or not holds(hashed.read_text("utf-8", errors="replace"), passwords):
+        writer.replace(hashed, broker_files.password_file(passwords))
+
+
+def access_list(template: str, issuers: Iterable[str]) -> str:
+    """The access list, with a block like that of ``manual`` for each issuer that is not built in."""
+    block = _MANUAL_BLOCK.search(template)
+    others = [issuer for issuer in issuers if issuer not in BUILT_IN_ISSUERS]
+    if block is None:
+        return template
+    blocks = [
+        "\n" + block[0].replace("user manual\n", f"user {name}\n").replace("/manual/", f"/{name}/") for name in others
+    ]
+    return template[: block.end()] + "".join(blocks) + template[block.end() :]
+
+
+def holds(text: str, passwords: Mapping[str, str]) -> bool:
+    """Whether a password file of Mosquitto holds exactly these logins with these passwords."""
+    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return rows.keys() == passwords.keys() and all(_matches(rows[name], passwords[name]) for name in rows)
+
+
+def _matches(row: str, password: str) -> bool:
+    try:
+        _, kind, rounds, salt, hashed = row.split("$")
+        made = hashlib.pbkdf2_hmac("sha512", password.encode(), base64.b64decode(salt), int(rounds))
+        return kind == "7" and hmac.compare_digest(made, base64.b64decode(hashed))
+    except (ValueError, OverflowError):
+        return False
+
+
+def make_client_options(places: Places, writer: Writer, *, host: str, port: int, password: str, ca: str) -> None:
+    """Writes the options files of ``mosquitto_pub`` and ``mosquitto_sub``, so that no password is typed.
+
+    Both programs read ``$XDG_CONFIG_HOME/mosquitto_pub`` (and ``…_sub``): an option and its value on each line
+    (mosquitto_pub(1), "FILES").
+    """
+    options = {"-h": host, "-p": str(port), "-u": MANUAL, "-P": password, "-q": "1"}
+    if ca:
+        options["--cafile"] = ca
+    text = OURS + "".join(f"{option} {value}\n" for option, value in options.items())
+    for name in ("mosquitto_pub", "mosquitto_sub"):
+        path = places.mosquitto / name
+        if not path.exists() or path.read_text("utf-8", errors="replace").startswith(OURS):
+            writer.replace(path, text)
