@@ -1,9 +1,25 @@
-"""The command line's frame: finds the command and runs it."""
+"""The command line's frame: finds the command, runs it, and says what is wrong in a sentence, never in a traceback."""
 
 import argparse
+import importlib
+import os
+import sys
 from collections.abc import Sequence
+from typing import Final
 
-from latchwire.cli import check, init
+from latchwire import __version__, log
+from latchwire.errors import ConfigurationError, LatchwireError
+
+_COMMANDS: Final = {
+    "init": "init",
+    "check": "check",
+    "status": "status",
+    "send": "asking",
+    "sign": "asking",
+    "watch": "watch",
+    "ready": "ready",
+}
+"""Which module has which command; only the one that is asked for is imported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -12,13 +28,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="latchwire", description="Signed commands for locks and sockets.")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="latchwire",
+        description="Works locks and sockets by signed commands, and shows what passes.",
+        epilog="Start with: latchwire status",
+    )
+    parser.add_argument("--version", action="version", version=f"latchwire {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (init, check):
-        command.add(subparsers)
-    options = parser.parse_args(arguments)
-    return int(options.run(options))
+    wanted = [_COMMANDS[word] for word in words[:1] if word in _COMMANDS] or [*_COMMANDS.values()]
+    for module in dict.fromkeys(wanted):
+        importlib.import_module(f"latchwire.cli.{module}").add(subparsers)
+    options = parser.parse_args(words)
+    log.configure(level=os.environ.get("LOG_LEVEL") or "ERROR", form=os.environ.get("LOG_FORMAT") or "text")
+    try:
+        return int(options.run(options))
+    except ConfigurationError as error:
+        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+    except LatchwireError as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        return 130
+    return 1
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -98,7 +98,7 @@ def _as_text(event: Event) -> str:
         case AvailabilitySeen(name, online):
             return f"{head}  service  {name} is {'here' if online else colour('away', 'yellow')}"
         case Unreadable(topic, detail):
-            return f"{head}  strange  {colour(_printable(topic), 'yellow')}: {_printable(detail)}"
+            return f"{head}  strange  {colour(words.printable(topic), 'yellow')}: {words.printable(detail)}"
         case NonceSeen() | StatusSeen():
             return ""
 
@@ -108,7 +108,7 @@ def _state(event: StateSeen) -> str:
     if event.cause is not None:
         text += f": {event.cause.sentence}"
     if event.by:
-        text += f"  by {_printable(event.by)}"
+        text += f"  by {words.printable(event.by)}"
     if event.locks_in is not None:
         text += f", locks in {event.locks_in} s"
     return text
@@ -116,11 +116,6 @@ def _state(event: StateSeen) -> str:
 
 def _mark(verified: bool) -> str:  # noqa: FBT001  # one word for one flag
     return colour("verified", "green") if verified else colour("NOT VERIFIED", "red")
-
-
-def _printable(text: str) -> str:
-    """Escape codes and line ends from outside must not reach a terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)[:300]
 
 
 def _as_json(event: Event) -> str:

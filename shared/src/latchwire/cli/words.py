@@ -25,6 +25,11 @@ def colour(text: str, name: str, stream: TextIO | None = None) -> str:
     return f"\033[{_COLOURS[name]}m{text}\033[0m"
 
 
+def printable(text: str) -> str:
+    """The text without escape codes and line ends: what came from outside must not steer a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)[:500]
+
+
 def state(value: State, *, simulated: bool = False) -> str:
     """A state, loud; what is simulated says so."""
     return value.value.upper() + (" (simulated)" if simulated else "")

@@ -1,0 +1,158 @@
+"""``latchwire status``: one screen about all of it, with the cure beside each trouble."""
+
+import argparse
+import json
+import time
+from typing import Any
+
+from latchwire import __version__
+from latchwire.cli import place, words
+from latchwire.cli.survey import Survey, look
+from latchwire.cli.words import colour
+from latchwire.config.home import MANUAL, Config, agent_extract, digest
+from latchwire.model import State
+
+LOOK_SECONDS = 2.0
+
+_CREDENTIALS = {
+    "WhatsApp": ("TWILIO_AUTH_TOKEN",),
+    "X": ("X_BEARER_TOKEN", "X_CONSUMER_KEY"),
+    "MagIQ": ("MAGIQ_API_KEY",),
+}
+"""By service one variable of which one has to be set; which of them are missing is for each service to say."""
+
+
+def add(subparsers: Any) -> None:
+    """Adds the command to the command line."""
+    parser = subparsers.add_parser(
+        "status",
+        help="show how all is: broker, agents, ingresses, hardware, credentials, versions",
+        description="Shows how all is, with the cure beside each trouble. The exit status is 0 if nothing is wrong.",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs it."""
+    here = place.here()
+    config = here.config.current()
+    agents = list(config.agents)
+
+    def complete(survey: Survey) -> bool:
+        return all(survey.online.get(name) and name in survey.statuses for name in agents)
+
+    document = _document(here, config, look(here, enough=complete, seconds=LOOK_SECONDS))
+    if options.json:
+        print(json.dumps(document))
+    else:
+        print("\n".join(_screen(document)))
+    return 0 if document["ok"] else 1
+
+
+def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, Any]:
+    where = here.endpoint
+    broker: dict[str, Any] = {"address": f"{where.host}:{where.port}", "tls": where.ca_file is not None}
+    if survey.trouble:
+        broker["trouble"] = f"{survey.trouble}. Start it: make run, or docker compose up"
+    agents = {} if survey.trouble else {name: _agent(name, config, survey) for name in config.agents}
+    issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
+    ingresses = {name: _service(name, survey, config.digest) for name in issuers}
+    credentials = {
+        name: any(here.variables.get(one) or here.variables.get(f"{one}_FILE") for one in names)
+        for name, names in _CREDENTIALS.items()
+    }
+    troubles = [broker.get("trouble"), *(part.get("trouble") for part in (*agents.values(), *ingresses.values()))]
+    troubles += [device.get("trouble") for agent in agents.values() for device in agent["devices"].values()]
+    return {
+        "ok": not any(troubles),
+        "version": __version__,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "configuration": {"file": str(here.places.config), "digest": config.digest, "people": len(config.people)},
+        "broker": broker,
+        "agents": agents,
+        "ingresses": ingresses,
+        "credentials": credentials,
+    }
+
+
+def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
+    agent = config.agents[name]
+    part = _service(name, survey, digest(agent_extract(config, name))) | {"type": agent.type, "runs": agent.runs}
+    if not survey.online.get(name):
+        cure = "Look at its power and its network" if agent.runs == "elsewhere" else "Start it, or look at its log"
+        part["trouble"] = f"it is not connected. {cure}"
+    part["devices"] = {device.name: _device(device.name, survey) for device in config.devices_of(name)}
+    if "trouble" in part:  # what its devices were is not what they are
+        part["devices"] = {device: {"state": State.UNKNOWN.value} for device in part["devices"]}
+    return part
+
+
+def _service(name: str, survey: Survey, expected: str) -> dict[str, Any]:
+    status = survey.statuses.get(name, {})
+    online = survey.online.get(name, False)
+    part: dict[str, Any] = {"online": online}
+    for key in ("version", "health", "config"):
+        if isinstance(status.get(key), str):
+            part[key] = status[key]
+    for key in ("troubles", "notes"):
+        lines = status.get(key)
+        if isinstance(lines, list):
+            part[key] = [words.printable(str(line)) for line in lines]
+    if online and part.get("troubles"):
+        part["trouble"] = "; ".join(part["troubles"])
+    elif online and part.get("config") not in {None, expected}:
+        part["trouble"] = "it uses another configuration than config.json holds: `latchwire check` says what to do"
+    elif online and part.get("version") not in {None, __version__}:
+        part["trouble"] = f"it is version {part['version']} and this is {__version__}: upgrade the older one"
+    return part
+
+
+def _device(name: str, survey: Survey) -> dict[str, Any]:
+    seen = survey.states.get(name)
+    if seen is None:
+        return {"state": State.UNKNOWN.value}
+    part: dict[str, Any] = {"state": seen.state.value}
+    if seen.simulated:
+        part["simulated"] = True
+    if seen.by:
+        part["by"] = words.printable(seen.by)
+    if seen.cause is not None:
+        part["cause"] = seen.cause.wire
+        part["trouble" if seen.cause.wire != "not-configured" else "note"] = (
+            f"{seen.cause.sentence} {seen.cause.remedy}"
+        )
+    return part
+
+
+def _screen(document: dict[str, Any]) -> list[str]:
+    broker = document["broker"]
+    lines = [
+        colour(f"Latchwire {document['version']}", "bold")
+        + f"   configuration {document['configuration']['digest']}, {document['configuration']['people']} people",
+        "",
+        _row("broker", broker["address"] + (" TLS" if broker["tls"] else ""), broker.get("trouble"), "reachable"),
+    ]
+    for name, agent in document["agents"].items():
+        about = f"{agent['type']}, {agent['runs']}" + (f", {agent['version']}" if "version" in agent else "")
+        lines.append(_row(f"agent {name}", about, agent.get("trouble"), "connected"))
+        for device, part in agent["devices"].items():
+            text = part["state"].upper() + (" (simulated)" if part.get("simulated") else "")
+            by = f"by {part['by']}" if "by" in part else ""
+            lines.append(_row(f"  {device}", text, part.get("trouble") or part.get("note"), by))
+        lines += [f"    note: {note}" for note in agent.get("notes", ())]
+    for name, ingress in document["ingresses"].items():
+        trouble = ingress.get("trouble") or (None if ingress["online"] else "it is not connected. Look at its log")
+        lines.append(_row(f"ingress {name}", ingress.get("version", ""), trouble, "connected"))
+        lines += [f"    note: {note}" for note in ingress.get("notes", ())]
+    lines.append("")
+    for name, given in document["credentials"].items():
+        wanted = " or ".join(_CREDENTIALS[name])
+        text = "given" if given else f"none; set {wanted} in state/.env when you want it"
+        lines.append(f"{'credentials ' + name:<22}{text}")
+    return lines
+
+
+def _row(name: str, about: str, trouble: str | None, good: str) -> str:
+    tail = colour(trouble, "red") if trouble else colour(good, "green") if good else ""
+    return f"{name:<22}{about:<30} {tail}".rstrip()
