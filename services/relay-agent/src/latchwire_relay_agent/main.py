@@ -58,7 +58,3 @@ def main() -> int:
             variables=variables,
         )
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
