@@ -183,9 +183,7 @@ def test_an_unlock_that_was_not_confirmed_does_not_happen_hours_later() -> None:
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EIO, errno.ETIMEDOUT])
 @pytest.mark.parametrize("delivered", [False, True])
 @pytest.mark.parametrize("before", range(8))
-def test_a_transient_error_at_any_transfer_goes_unnoticed(
-    number: int, before: int, *, delivered: bool
-) -> None:
+def test_a_transient_error_at_any_transfer_goes_unnoticed(number: int, before: int, *, delivered: bool) -> None:
     bench = Bench(door=DOOR)
     bench.lock().settle()
     bench.bus.garble(0, before)
@@ -259,9 +257,7 @@ def test_noise_that_never_ends_is_refused_instead_of_written() -> None:
     assert bench.written() == before
 
 
-@pytest.mark.parametrize(
-    "settings", [KEEP, {**DOOR, "atStart": "unlock"}, {**KEEP, "locked": "energised"}, DOOR]
-)
+@pytest.mark.parametrize("settings", [KEEP, {**DOOR, "atStart": "unlock"}, {**KEEP, "locked": "energised"}, DOOR])
 def test_a_door_opened_for_a_while_is_locked_after_a_crash(settings: Settings) -> None:
     bench = Bench(door=settings)
     bench.lock().lock()

@@ -32,9 +32,7 @@ def test_the_defaults_are_the_vendors_address_and_the_safe_starts() -> None:
         ({"on": "released"}, True, None),
     ],
 )
-def test_polarity_and_start_are_levels_of_the_relay(
-    settings: Settings, *, safe: bool, at_start: bool | None
-) -> None:
+def test_polarity_and_start_are_levels_of_the_relay(settings: Settings, *, safe: bool, at_start: bool | None) -> None:
     channel = read_settings(agent({"it": {"channel": 3, **settings}})).devices[0].channel
     assert (channel.safe, channel.at_start) == (safe, at_start)
 

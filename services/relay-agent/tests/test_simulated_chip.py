@@ -43,9 +43,7 @@ def test_after_power_on_all_pins_are_inputs_and_all_else_is_zero() -> None:
         pytest.param([(0x0B, 0xFF)], 0x0B, 0x00, id="there is no twelfth register"),
     ],
 )
-def test_the_registers_do_as_the_data_sheet_says(
-    writes: list[tuple[int, int]], register: int, value: int
-) -> None:
+def test_the_registers_do_as_the_data_sheet_says(writes: list[tuple[int, int]], register: int, value: int) -> None:
     bus = SimulatedBus()
     for written, byte in writes:
         bus.write_byte_data(BOARD, written, byte)

@@ -53,16 +53,12 @@ def open_devices(
         OSError: the ``memory`` file cannot be used.
     """
     if agent.type != TYPE:
-        raise ConfigurationError(
-            f'agents.{agent.name}.type: the relay agent runs agents of the type "{TYPE}" only'
-        )
+        raise ConfigurationError(f'agents.{agent.name}.type: the relay agent runs agents of the type "{TYPE}" only')
     settings = read_settings(agent)
     addresses = sorted({device.address for device in settings.devices})
     simulated = agent.runs == "simulated"
     if wire is None and simulated:
-        wire = SimulatedBus(
-            addresses=addresses, on_click=_teller(settings.devices), memory=memory, sleep=sleep
-        )
+        wire = SimulatedBus(addresses=addresses, on_click=_teller(settings.devices), memory=memory, sleep=sleep)
     connect = _connector(settings.bus) if wire is None else _given(wire)
     bus = I2cBus(number=settings.bus, connect=connect, monotonic=monotonic, sleep=sleep)
     boards = {
@@ -119,8 +115,7 @@ def _explained(number: int, error: OSError) -> OSError | ActionError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return ActionError(
             Cause.NOT_CONFIGURED,
-            f"this user may not open {device}: run the agent as root, "
-            "or give its group the device (chgrp, chmod g+rw)",
+            f"this user may not open {device}: run the agent as root, or give its group the device (chgrp, chmod g+rw)",
         )
     if error.errno == errno.ENOTTY:
         return ActionError(Cause.NOT_CONFIGURED, f"{device} is no I2C bus: correct `bus`")
@@ -141,8 +136,6 @@ def _teller(devices: tuple[RelayDevice, ...]) -> Click:
             return
         safe = closed is device.channel.safe
         words = ("LOCKED", "UNLOCKED") if device.kind is Kind.LOCK else ("OFF", "ON")
-        log.info(
-            "%s: %s is %s (simulated) device=%s", click, device.name, words[0 if safe else 1], device.name
-        )
+        log.info("%s: %s is %s (simulated) device=%s", click, device.name, words[0 if safe else 1], device.name)
 
     return tell

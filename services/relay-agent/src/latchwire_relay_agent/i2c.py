@@ -148,9 +148,7 @@ class I2cBus:
             )
         if error.errno == errno.EBUSY:
             return f"{place} is held by a driver of the kernel ({_name(error)}): unload that driver; {look}"
-        return (
-            f"{place} fails ({_name(error)}): look at the board's plug and at what else is on the bus; {look}"
-        )
+        return f"{place} fails ({_name(error)}): look at the board's plug and at what else is on the bus; {look}"
 
 
 class Transfers:

@@ -268,9 +268,7 @@ class Board:
                     channel.number,
                     _word(latch & channel.bit),
                     _word(target & channel.bit),
-                    ", since a timed unlock had not ended"
-                    if marks & channel.bit
-                    else ", as the start policy says",
+                    ", since a timed unlock had not ended" if marks & channel.bit else ", as the start policy says",
                     channel.device,
                 )
         self._unsettled &= wrong

@@ -25,9 +25,7 @@ class _Relay:
     _states: tuple[State, State]
     """When safe, and when not."""
 
-    def __init__(
-        self, *, board: Board, channel: Channel, release: Callable[[], None], simulated: bool
-    ) -> None:
+    def __init__(self, *, board: Board, channel: Channel, release: Callable[[], None], simulated: bool) -> None:
         self.simulated: Final = simulated
         self._board = board
         self._channel = channel

@@ -80,9 +80,7 @@ class _Reader:
             self._without_channel.add(config.name)
         other = _OTHER_KIND[config.kind]
         if other in settings:
-            self.problems.append(
-                f"{place}.{other}: a {config.kind} has no such setting; remove it, or change `kind`"
-            )
+            self.problems.append(f"{place}.{other}: a {config.kind} has no such setting; remove it, or change `kind`")
         if config.kind is Kind.LOCK:
             safe = self._level(settings, "locked", place)
             starts: dict[str, bool | None] = {"lock": safe, "unlock": not safe, "keep": None}
@@ -126,17 +124,13 @@ class _Reader:
         )
         return default
 
-    def _level(
-        self, settings: Mapping[str, object], key: str, place: str, default: str | None = None
-    ) -> bool:
+    def _level(self, settings: Mapping[str, object], key: str, place: str, default: str | None = None) -> bool:
         value = settings.get(key, default)
         if isinstance(value, str) and value in _LEVELS:
             return _LEVELS[value]
         what = "is missing" if value is None else f"{_quoted(value)} is neither"
         meaning = "while the door is locked" if key == "locked" else "while the load is on"
-        self.problems.append(
-            f'{place}.{key}: {what}; write "released" or "energised": what the relay is {meaning}'
-        )
+        self.problems.append(f'{place}.{key}: {what}; write "released" or "energised": what the relay is {meaning}')
         return False
 
     def _start(

@@ -212,9 +212,7 @@ class SimulatedBus:
     def _is_ghost(self, address: int) -> bool:
         return address in self._boards and self._bytes[_base(address) + FAULT] == GHOST
 
-    def _meet_fault(
-        self, operation: str, address: int, register: int, value: int | None = None
-    ) -> "_Fault | None":
+    def _meet_fault(self, operation: str, address: int, register: int, value: int | None = None) -> "_Fault | None":
         fault = self._faults.popleft() if self._faults else None
         number = fault.number if fault is not None else 0
         if fault is not None and fault.seconds:
