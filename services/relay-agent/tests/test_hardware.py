@@ -4,6 +4,7 @@ import errno
 import logging
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -144,8 +145,20 @@ def test_a_simulated_door_left_open_by_a_kill_is_locked_at_the_next_start(tmp_pa
     assert bus.relays() == 0
 
 
+class YieldingBus(SimulatedBus):
+    """Lets other threads run before each transfer, as a real one does while the kernel works."""
+
+    def read_byte_data(self, address: int, register: int, /) -> int:
+        time.sleep(0)
+        return super().read_byte_data(address, register)
+
+    def write_byte_data(self, address: int, register: int, value: int, /) -> None:
+        time.sleep(0)
+        super().write_byte_data(address, register, value)
+
+
 def test_devices_of_one_board_may_be_worked_from_several_threads() -> None:
-    board = SimulatedBus()
+    board = YieldingBus()
     handlers = open_devices(agent({f"lamp{n}": {"channel": n} for n in range(8)}), wire=board)
     wrong: list[str] = []
 

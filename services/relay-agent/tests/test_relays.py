@@ -340,3 +340,61 @@ def test_a_closed_handler_works_again_when_called() -> None:
     bench = Bench(door=DOOR)
     bench.lock().close()
     assert bench.lock().unlock() is State.UNLOCKED
+
+
+def test_a_chip_that_loses_power_while_it_is_read_back_is_not_believed() -> None:
+    bench = Bench(door=DOOR)
+    bench.lock().settle()
+    bench.bus.lose_power(after=2)
+    assert [look(bench.lock()), look(bench.lock())] == ["hardware", "locked"]
+
+
+def test_a_mark_that_is_lost_at_once_keeps_the_door_shut() -> None:
+    bench = Bench(door=KEEP)
+    bench.lock().settle()
+    bench.bus.lose_power(after=5)
+    with pytest.raises(ActionError, match="does not keep the mark"):
+        bench.lock().hold(pending=True)
+
+
+def test_a_mark_stays_until_the_door_is_seen_to_be_locked() -> None:
+    bench = Bench(door=KEEP)
+    bench.lock().hold(pending=True)
+    bench.lock().unlock()
+    bench.bus.stick(0, level=True)
+    bench.open()
+    assert look(bench.lock()) == "not-confirmed"
+    assert bench.bus.registers()["DEFVAL"] == 1
+    bench.bus.stick(0, level=None)
+    assert look(bench.lock()) == "locked"
+    assert bench.bus.registers()["DEFVAL"] == 0
+
+
+def test_one_wrong_read_of_the_marks_does_not_leave_a_door_open() -> None:
+    bench = Bench(door=KEEP)
+    bench.lock().hold(pending=True)
+    bench.lock().unlock()
+    bench.open()
+    bench.bus.garble(0, 3)  # IODIR, IOCON and GPINTEN come first
+    bench.bus.garble(0x01)
+    assert bench.lock().settle() is State.LOCKED
+
+
+def test_one_wrong_read_of_the_directions_is_not_taken_for_a_loss_of_power() -> None:
+    bench = Bench(lamp=LAMP)
+    bench.switch().on()
+    bench.bus.transfers.clear()
+    bench.bus.garble(0x02)
+    assert bench.switch().status() is State.ON
+    assert bench.written() == []
+
+
+def test_one_pin_that_became_an_input_is_set_up_again_without_moving_the_others() -> None:
+    bench = Bench(door={**DOOR, "locked": "energised"}, lamp=LAMP)
+    bench.switch().on()
+    bench.bus.write_byte_data(BOARD, IODIR, 0xFD)
+    bench.bus.transfers.clear()
+    assert bench.lock().status() is State.LOCKED
+    assert bench.switch().status() is State.ON
+    assert ("OLAT", 3) in bench.written()
+    assert all(value == 3 for register, value in bench.written() if register == "OLAT")
