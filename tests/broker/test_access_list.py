@@ -70,6 +70,7 @@ TABLE: Final = {
     "latchwire/manual/alert": Row(NOBODY, OBSERVER),
     "latchwire/manual/front-door/state": Row(NOBODY, OBSERVER),
     # a message to oneself, which proves a subscription
+    "latchwire/self-test/nonce": Row(INGRESSES | OBSERVER, INGRESSES | OBSERVER),
     "latchwire/omega/self-test/command": Row(INGRESSES | {"omega"}, OBSERVER | {"omega"}),
     "latchwire/twitter/self-test/receipt/twitter": Row(_only("twitter"), OBSERVER | {"twitter"}),
     "latchwire/whatsapp/self-test/receipt/whatsapp": Row(_only("whatsapp"), OBSERVER | {"whatsapp"}),

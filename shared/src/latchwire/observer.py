@@ -118,7 +118,7 @@ class Observer:
             endpoint=endpoint,
             login=login,
             listener=self,
-            subscriptions=(Subscription(f"{topics.ROOT}/#", topics.command(login.name, topics.SELF_TEST)),),
+            subscriptions=(Subscription(f"{topics.ROOT}/#", topics.nonce(topics.SELF_TEST)),),
         )
 
     def start(self) -> None:
@@ -150,7 +150,7 @@ class Observer:
     def heard(self, message: Message) -> None:
         """One message becomes one event."""
         address = topics.parse(message.topic)
-        if address is not None and address.device == topics.SELF_TEST:
+        if address is not None and topics.SELF_TEST in (address.name, address.device):
             return  # somebody proves a subscription
         if address is None:
             event: Event = Unreadable(message.topic, "no topic of the protocol")

@@ -9,7 +9,8 @@
     latchwire/<agent>/alert                  what could not be answered
 
 A name of an agent, an issuer or a device is 1 to 32 of ``a-z``, ``0-9`` and ``-``, so that no name can hold a
-topic's separator, a wildcard or a control character. ``self-test`` is reserved for proving subscriptions.
+topic's separator, a wildcard or a control character. ``self-test`` is nobody's name and no device's: there a service
+proves its subscriptions by a message to itself.
 """
 
 import re

@@ -75,7 +75,7 @@ class Sender:
                     topics.receipt(issuer, topics.SELF_TEST, issuer),
                     as_published=True,
                 ),
-                Subscription(topics.nonce("+"), topics.nonce(issuer)),
+                Subscription(topics.nonce("+"), topics.nonce(topics.SELF_TEST)),
                 Subscription(
                     topics.availability("+"), topics.availability(issuer), Proof.OWN if announce else Proof.NONE
                 ),
