@@ -179,9 +179,7 @@ def unknown(path: Path) -> list[str]:
     """Names in the file that nobody reads, as notes: probably misspelt."""
     known = {*VARIABLES, *(f"{row.name}_FILE" for row in VARIABLES.values() if row.secret)}
     return [
-        f"{path.name}: {name} is read by nobody{meant(name.upper(), known)}"
-        for name in read_env(path)
-        if name not in known
+        f"{path.name}: {name} is read by nobody{meant(name, known)}" for name in read_env(path) if name not in known
     ]
 
 
