@@ -117,6 +117,12 @@ def _check(value: object, place: str, depth: int) -> None:
 
 def quoted(value: object) -> str:
     """A value as JSON on one printable line, shortened: safe in an error and in a log."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:80])
+    text = printable(json.dumps(value, ensure_ascii=False, default=repr)[:80])
     return text if len(text) < 80 else text[:76] + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with an escape for each character that could confuse a terminal or a log."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
