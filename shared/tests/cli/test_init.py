@@ -20,7 +20,7 @@ from latchwire.config.places import Places
 from latchwire.protocol.keys import Key
 
 TOP = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "latchwire.cli.main"]
+INIT = [sys.executable, "-c", "import sys; from latchwire.cli.main import main; sys.exit(main(['init']))"]
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_an_original_never_replaces_a_configuration_that_is_there(
 
 
 def test_two_at_once_make_one_set_of_keys(places: Places) -> None:
-    running = [subprocess.Popen([*COMMAND, "init"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    running = [subprocess.Popen(INIT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
     assert ended == [(b"", 0)] * 4
     assert main(["check"]) == 0
@@ -231,9 +231,9 @@ def test_two_at_once_make_one_set_of_keys(places: Places) -> None:
 
 def test_killed_at_any_time_it_goes_on_where_it_stopped(places: Places) -> None:
     killer = (
-        "import os, sys\nfrom latchwire.cli import files, main\nlast = int(sys.argv[1])\nplain = os.fsync\n"
+        "import os, sys\nfrom latchwire.cli.main import main\nlast = int(sys.argv[1])\nplain = os.fsync\n"
         "def fsync(fd):\n    global last\n    last -= 1\n    if last == 0: os.kill(os.getpid(), 9)\n    plain(fd)\n"
-        "os.fsync = fsync\nmain.main(['init'])\n"
+        "os.fsync = fsync\nmain(['init'])\n"
     )
     for count in (1, 2, 3, 5, 7, 8, 9, 11, 14):
         killed = subprocess.run([sys.executable, "-c", killer, str(count)], capture_output=True, check=False)
@@ -245,9 +245,9 @@ def test_killed_at_any_time_it_goes_on_where_it_stopped(places: Places) -> None:
 
 def test_a_full_disk_is_told_with_its_cure_and_leaves_no_half_file(places: Places) -> None:
     limited = (
-        "import errno, os, sys\nfrom latchwire.cli import main\n"
+        "import errno, os, sys\nfrom latchwire.cli.main import main\n"
         "def full(fd): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
-        "os.fsync = full\nsys.exit(main.main(['init']))\n"
+        "os.fsync = full\nsys.exit(main(['init']))\n"
     )
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -1,7 +1,9 @@
 """Variables: one table, one file, and secrets that are read but never shown."""
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,21 @@ def test_the_example_and_the_documentation_are_made_from_the_table() -> None:
     cure = "python -m latchwire.config.environment > .env.example; … environment docs > docs/environment.md"
     assert (TOP / ".env.example").read_text() == env.example(), cure
     assert (TOP / "docs" / "environment.md").read_text() == env.documentation(), cure
+
+
+READ: Final = re.compile(
+    r"(?:environ(?:ment)?(?:\.get\(|\[)|getenv\(|variables\.get\(|(?:value|port|secret|_read)\([a-z_.]+, )"
+    r'"([A-Z][A-Z0-9_]+)"'
+)
+
+
+def test_every_variable_that_some_code_reads_is_in_the_table() -> None:
+    sources = [*TOP.glob("shared/src/**/*.py"), *TOP.glob("services/*/src/**/*.py")]
+    read = {name: source.name for source in sources for name in READ.findall(source.read_text())}
+    assert "LOG_LEVEL" in read  # the pattern finds them at all
+    everybodys = {"NO_COLOR", "TERM"}  # conventions of all terminals, not ours
+    known = {*everybodys, *env.VARIABLES, *(f"{name}_FILE" for name, row in env.VARIABLES.items() if row.secret)}
+    assert {name: place for name, place in read.items() if name not in known} == {}
 
 
 def test_the_credentials_that_forbid_example_people_are_in_the_table() -> None:
