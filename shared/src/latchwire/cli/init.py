@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
         with writer.locked():
             said = make(places, writer, taken)
     except ConfigurationError as error:
-        _tell(places, writer, [])
+        if writer.made:
+            _tell(places, writer, [])
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return 1

@@ -28,7 +28,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigurationError: with all problems, each ``config.json: place: what; cure``.
     """
-    return parse(strict_json.read(path, path.name), place=path.name)
+    return parse(strict_json.read(path, path.name, cure="`latchwire init` makes one"), place=path.name)
 
 
 def parse(content: bytes, *, place: str = NAME) -> Config:

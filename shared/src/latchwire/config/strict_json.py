@@ -18,8 +18,8 @@ DEPTH: Final = 20
 """Levels of nesting. A real configuration has five."""
 
 
-def read(path: Path, place: str) -> bytes:
-    """Reads at most :data:`LIMIT` bytes of a file.
+def read(path: Path, place: str, *, cure: str = "look at its name") -> bytes:
+    """Reads at most :data:`LIMIT` bytes of a file; ``cure`` says what to do where there is none.
 
     Raises:
         ConfigurationError: it cannot be read, or is larger.
@@ -28,7 +28,7 @@ def read(path: Path, place: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigurationError(f"{place}: there is no such file: {path}; `latchwire init` makes one") from None
+        raise ConfigurationError(f"{place}: there is no such file: {path}; {cure}") from None
     except (OSError, ValueError) as error:
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigurationError(f"{place}: {path} cannot be read: {cause}") from None
