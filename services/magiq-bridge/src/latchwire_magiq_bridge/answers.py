@@ -1,10 +1,11 @@
 """An answer of the MagIQ cloud: from an HTTP status and bytes to what it says of one socket. Pure.
 
-The vendor publishes no reference. Known are its own samples (github.com/quarkifii/quarkifimagiq-socket-examples)
-and a screenshot in them: the ``code`` in the body decides, not HTTP's 200; ``device`` is an object after a SET
-and, after a GET, a *string* that holds a list in Python's notation, with single quotes and ``None``. So several
-shapes are read here, and a shape that is not known is an error that holds what was seen, never a guess.
-Errors hold it whole and raw: the client hides secrets in it and cuts it.
+The vendor publishes no reference. Known are its own samples
+(github.com/quarkifii/quarkifimagiq-socket-examples) and a screenshot in them: the ``code`` in the body
+decides, not HTTP's 200; ``device`` is an object after a SET and, after a GET, a *string* that holds a list
+in Python's notation, with single quotes and ``None``. So several shapes are read here, and a shape that is
+not known is an error that holds what was seen, never a guess. Errors hold it whole and raw: the client
+hides secrets in it and cuts it.
 """
 
 import ast
@@ -15,7 +16,6 @@ from typing import Final
 
 from latchwire.errors import ActionError
 from latchwire.model import Cause
-
 from latchwire_magiq_bridge.cloud import Reading
 
 OUTLET: Final = "switch_1"
@@ -123,7 +123,7 @@ def _parsed(text: str) -> object:
 
 
 def _fields(text: str) -> object:
-    """Picks the fields out of text that no parser takes (``'name': 'Bob's lamp'``), if each stands there once."""
+    """Picks the fields out of text that no parser takes (``'name': 'Bob's lamp'``), if each is there once."""
     fields = {}
     for name in ("deviceId", "connectionState", OUTLET):
         values = re.findall(rf"""['"]{name}['"]\s*:\s*['"]?([A-Za-z0-9_-]{{1,64}})\b""", text)

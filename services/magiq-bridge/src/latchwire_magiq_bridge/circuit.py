@@ -1,8 +1,9 @@
 """Leaves a cloud alone for a while after it failed several times in a row, then tries it again by itself.
 
-Without this each command and each look at a socket would wait out its whole time-out while the cloud is down,
-and everybody would knock at once when it comes back. Pure: the time comes in as an argument, in seconds on any
-clock that only goes forward. Each socket has a circuit of its own, so that one socket's trouble is not another's.
+Without this each command and each look at a socket would wait out its whole time-out while the cloud is
+down, and everybody would knock at once when it comes back. Pure: the time comes in as an argument, in
+seconds on any clock that only goes forward. Each socket has a circuit of its own, so that one socket's
+trouble is not another's.
 """
 
 

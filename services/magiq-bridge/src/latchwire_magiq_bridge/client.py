@@ -1,16 +1,16 @@
 """The real MagIQ cloud: signed requests, and what each failure means for the person who waits.
 
-The moment of a failure decides what is honest to say. A command is in the request's body, so until the first byte
-of the body is handed to the connection nothing can have happened (``unreachable``); from then on it may have,
-whatever broke (``timeout`` where no answer came, ``bad-answer`` where one came that is of no use). Only an answer
-that says no is a no again (``rejected``, ``credentials``).
+The moment of a failure decides what is honest to say. A command is in the request's body, so until the
+first byte of the body is handed to the connection nothing can have happened (``unreachable``); from then on
+it may have, whatever broke (``timeout`` where no answer came, ``bad-answer`` where one came that is of no
+use). Only an answer that says no is a no again (``rejected``, ``credentials``).
 
-What failed quickly and may be passing (no connection, a connection that broke, HTTP 500, 502, 503) is tried once
-more, signed anew: a GET changes nothing, and a SET to what is set already changes nothing either. If one of the
-two tries may have happened, then so may the whole.
+What failed quickly and may be passing (no connection, a connection that broke, HTTP 500, 502, 503) is tried
+once more, signed anew: a GET changes nothing, and a SET to what is set already changes nothing either. If
+one of the two tries may have happened, then so may the whole.
 
-The signature covers key and timestamp, not the body (the vendor's design), so header and key are secrets: no error
-and no log shows them.
+The signature covers key and timestamp, not the body (the vendor's design), so header and key are secrets:
+no error and no log shows them.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -31,7 +31,6 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from latchwire.errors import ActionError
 from latchwire.model import Cause, Happened
-
 from latchwire_magiq_bridge import __version__, answers
 from latchwire_magiq_bridge.budget import Budget
 from latchwire_magiq_bridge.cloud import Reading
@@ -75,7 +74,7 @@ class MagiqCloud:
 
     simulated = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, the last two are seams for tests
         self,
         *,
         url: str,
@@ -115,7 +114,7 @@ class MagiqCloud:
         """Closes the connections."""
         self._session.close()
 
-    def _ask(self, request: dict[str, object], read: Callable[[int, bytes], _T], deadline: float) -> _T:
+    def _ask(self, request: Mapping[str, object], read: Callable[[int, bytes], _T], deadline: float) -> _T:
         body = json.dumps(request, separators=(",", ":")).encode()
         try:
             return self._once(body, read, deadline)
@@ -231,8 +230,8 @@ class MagiqCloud:
 class _Body:
     """A request's body that knows whether the connection has begun to take it.
 
-    urllib3 iterates over it only after the connection stands and the headers are on their way; so ``begun`` tells
-    "never sent" from "may have been heard" for every kind of failure, which exceptions do not.
+    urllib3 iterates over it only after the connection stands and the headers are on their way; so ``begun``
+    tells "never sent" from "may have been heard" for every kind of failure, which exceptions do not.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """Key and secret of the MagIQ API, from the environment or from files named there.
 
-``MAGIQ_API_KEY`` or ``MAGIQ_API_KEY_FILE``, ``MAGIQ_API_SECRET`` or ``MAGIQ_API_SECRET_FILE``. A missing one is
-no error of the program: the bridge stays up, idle, and says what to set and where.
+``MAGIQ_API_KEY`` or ``MAGIQ_API_KEY_FILE``, ``MAGIQ_API_SECRET`` or ``MAGIQ_API_SECRET_FILE``. A missing
+one is no error of the program: the bridge stays up, idle, and says what to set and where.
 """
 
 import re
@@ -30,7 +30,8 @@ def load(environ: Mapping[str, str]) -> Credentials:
     Raises:
         ConfigurationError: what is missing or wrong, and where it is set; never the value itself.
     """
-    values, problems = [], []
+    values: list[str] = []
+    problems: list[str] = []
     for name in NAMES:
         try:
             values.append(_read(environ, name))

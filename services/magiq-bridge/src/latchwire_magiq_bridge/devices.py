@@ -1,7 +1,7 @@
 """Puts the bridge together for one agent's configuration: a handler for each of its devices.
 
-Only ``"runs": "simulated"`` makes a simulation. What is missing or wrong makes the devices that need it idle, says
-so once in the log, and leaves the others alone.
+Only ``"runs": "simulated"`` makes a simulation. What is missing or wrong makes the devices that need it
+idle, says so once in the log, and leaves the others alone.
 """
 
 import logging
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from latchwire.config.agent import AgentConfig, DeviceConfig
 from latchwire.errors import ConfigurationError
 from latchwire.model import Kind
-
 from latchwire_magiq_bridge import credentials, settings
 from latchwire_magiq_bridge.budget import Budget, poll_interval
 from latchwire_magiq_bridge.client import MagiqCloud

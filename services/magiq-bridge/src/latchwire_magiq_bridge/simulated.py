@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from latchwire.errors import ActionError
 from latchwire.model import Cause
-
 from latchwire_magiq_bridge.cloud import Reading
 
 log = logging.getLogger("latchwire.magiq")

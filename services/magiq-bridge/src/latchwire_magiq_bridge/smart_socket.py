@@ -1,9 +1,9 @@
 """One handler a socket, in the words of the kit: on, off, toggle, status.
 
-``done`` means that the socket said so: its cloud's answer holds the state that was asked for, and that the socket
-is connected. Where the answer to a SET does not say it, a GET has to. The cause of a failure says whether it may
-have happened, so it depends on how far this had come: before the SET was sent, nothing has; afterwards it may
-have, even where the cloud calls the socket offline, for it may switch when it is back.
+``done`` means that the socket said so: its cloud's answer holds the state that was asked for, and that the
+socket is connected. Where the answer to a SET does not say it, a GET has to. The cause of a failure says
+whether it may have happened, so it depends on how far this had come: before the SET was sent, nothing has;
+afterwards it may have, even where the cloud calls the socket offline, for it may switch when it is back.
 """
 
 import logging
@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from latchwire.errors import ActionError
 from latchwire.model import Cause, Happened, State
-
 from latchwire_magiq_bridge.circuit import Circuit
 from latchwire_magiq_bridge.cloud import Cloud, Reading
 
@@ -43,7 +42,7 @@ class SmartSocket:
         pause: waits so many seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, the last three are seams for tests
         self,
         *,
         name: str,
@@ -111,7 +110,7 @@ class SmartSocket:
             return _state(self._read(self._clock() + ACTION_SECONDS))
 
     def poll(self) -> State | None:
-        """Like :meth:`status`, for the kit's own looks: ``None`` while commands need all the requests there are.
+        """Like :meth:`status`, for the kit's own looks: ``None`` while commands need all the requests.
 
         Raises:
             ActionError: as :meth:`status`.

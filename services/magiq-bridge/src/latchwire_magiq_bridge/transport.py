@@ -1,11 +1,12 @@
 """The pooled HTTPS session that all sockets share, and what makes that safe and quick.
 
-What of ``requests.Session`` may be used from several threads: ``send`` of a request that the thread made itself,
-as long as nobody changes the session meanwhile. The pool below it (urllib3) locks; the cookie jar locks too, but
-a cookie would tie strangers' requests together, so none is kept. The rest is settled here, once.
+What of ``requests.Session`` may be used from several threads: ``send`` of a request that the thread made
+itself, as long as nobody changes the session meanwhile. The pool below it (urllib3) locks; the cookie jar
+locks too, but a cookie would tie strangers' requests together, so none is kept. The rest is settled here,
+once.
 
-- One TLS context for all connections. Otherwise requests reads its CA bundle for every new connection, which is
-  30 to 40 ms of CPU each.
+- One TLS context for all connections. Otherwise requests reads its CA bundle for every new connection,
+  which is 30 to 40 ms of CPU each.
 - No redirect is followed, and none is looked at (requests would read its whole body): credentials go to the
   configured address only.
 - TCP keep-alive, so that a router does not forget an idle connection, whose next command would then time out.
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3.connection import HTTPConnection
 
 from latchwire.errors import ConfigurationError
@@ -43,7 +44,7 @@ def open_session(*, url: str, ca: str, connections: int) -> requests.Session:
         ConfigurationError: the PEM file cannot be used.
     """
     try:
-        context = ssl.create_default_context(cafile=ca or requests.certs.where())
+        context = ssl.create_default_context(cafile=ca or DEFAULT_CA_BUNDLE_PATH)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(f"MAGIQ_CA: {ca}: cannot be used: {error.strerror or error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -68,10 +69,9 @@ class _Adapter(HTTPAdapter):
         self._context = context
         super().__init__(pool_connections=1, pool_maxsize=connections)
 
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
-    ) -> None:  # noqa: FBT001, FBT002 - the signature of requests
-        super().init_poolmanager(connections, maxsize, block, socket_options=_SOCKET_OPTIONS, **pool_kwargs)
+    def init_poolmanager(self, connections: int, maxsize: int, *args: Any, **pool_kwargs: Any) -> None:
+        """Adds the options of each connection."""
+        super().init_poolmanager(connections, maxsize, *args, socket_options=_SOCKET_OPTIONS, **pool_kwargs)
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
