@@ -378,6 +378,7 @@ class _Connection(BaseHTTPRequestHandler):
                 self._reset(self.connection)
             case Rude.HANG:
                 cloud.closing.wait()
+                self.close_connection = True
             case Rude.DRIP:
                 self._drip()
             case Rude.TRUNCATE:

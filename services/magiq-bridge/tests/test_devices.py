@@ -16,7 +16,10 @@ AC, LIGHT = "16612385", "11715506"
 
 
 def agent(
-    *, runs: str = "here", devices: Mapping[str, object] | None = None, **settings: object
+    *,
+    runs: str = "here",
+    devices: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> AgentConfig:
     return parse_agent(
         {
@@ -25,7 +28,7 @@ def agent(
             "runs": runs,
             "devices": devices
             or {"ac": {"kind": "switch", "deviceId": AC}, "light": {"kind": "switch", "deviceId": LIGHT}},
-            **settings,
+            **(settings or {}),
         }
     )
 
@@ -105,7 +108,7 @@ def test_what_is_wrong_in_the_environment_is_told_without_the_value(
 )
 def test_a_setting_that_is_wrong_is_told_with_its_place(settings: dict[str, object], told: str) -> None:
     environ = {"MAGIQ_API_KEY": "key-key-key", "MAGIQ_API_SECRET": "secret-secret"}
-    assert told in reason(open_devices(agent(**settings), environ=environ)["ac"].on)
+    assert told in reason(open_devices(agent(settings=settings), environ=environ)["ac"].on)
 
 
 def test_a_device_that_is_wrong_is_idle_and_the_others_work(
@@ -132,14 +135,18 @@ def test_a_device_that_is_wrong_is_idle_and_the_others_work(
 
 
 def test_how_often_sockets_are_looked_at_is_what_the_configuration_says(server: MagiqCloudServer) -> None:
-    device = open_devices(agent(pollSeconds=7, pollJitterSeconds=3), environ=server.environ)["ac"]
+    device = open_devices(agent(settings={"pollSeconds": 7, "pollJitterSeconds": 3}), environ=server.environ)[
+        "ac"
+    ]
     assert (device.poll_seconds, device.poll_jitter_seconds) == (7, 3)
-    device = open_devices(agent(pollSeconds=7, requestsPerMinute=2), environ=server.environ)["ac"]
+    device = open_devices(agent(settings={"pollSeconds": 7, "requestsPerMinute": 2}), environ=server.environ)[
+        "ac"
+    ]
     assert device.poll_seconds == 120
 
 
 def test_looks_stop_when_the_minute_is_used_up_and_commands_go_on(server: MagiqCloudServer) -> None:
-    device = open_devices(agent(requestsPerMinute=3), environ=server.environ)["ac"]
+    device = open_devices(agent(settings={"requestsPerMinute": 3}), environ=server.environ)["ac"]
     looks = [device.poll() for _ in range(4)]
     assert looks == [State.OFF, State.OFF, State.OFF, None]
     assert device.on() is State.ON

@@ -68,7 +68,7 @@ def handler(cloud: Cloud, *, clock: Callable[[], float] = time.monotonic, failur
     )
 
 
-# ---- against the cloud over HTTPS --------------------------------------------------------------------------
+# ---- against the cloud over HTTPS -------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_one_sockets_commands_are_done_one_after_the_other(server: MagiqCloudSer
     assert not server.sockets[AC].on, "six toggles end where they began"
 
 
-# ---- what is honest to say once a command was taken ----------------------------------------------------------
+# ---- what is honest to say once a command was taken -------------------------------------------------------
 
 
 @pytest.mark.parametrize("cause", [Cause.UNREACHABLE, Cause.REJECTED, Cause.CREDENTIALS])
@@ -225,7 +225,7 @@ def test_a_toggle_whose_look_failed_sets_nothing() -> None:
     assert cloud.asked == ["get"]
 
 
-# ---- a cloud that keeps failing --------------------------------------------------------------------------------
+# ---- a cloud that keeps failing ---------------------------------------------------------------------------
 
 
 class Clock:

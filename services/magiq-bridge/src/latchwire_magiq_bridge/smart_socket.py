@@ -117,6 +117,10 @@ class SmartSocket:
         """
         return self.status() if self._cloud.may_poll() else None
 
+    def close(self) -> None:
+        """Lets go of the connections to the cloud, which all sockets share; for the end of the process."""
+        self._cloud.close()
+
     def _switch(self, *, on: bool, deadline: float) -> State:
         if not self._connected:
             # Not known to be connected: looking first costs a round trip, and lets an offline socket be told
@@ -228,6 +232,9 @@ class IdleSocket:
     def status(self) -> State:
         """Raises ActionError: not-configured."""
         raise ActionError(Cause.NOT_CONFIGURED, self.reason)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 def _state(reading: Reading) -> State:
