@@ -144,7 +144,7 @@ class MagiqCloudServer:
         self.most_at_once = 0
         self._at_once = 0
         self._orders: list[_Order] = []
-        self._signed: set[str] = set()
+        self._signed: set[tuple[str, str, str]] = set()
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self._server = _Server((host, port), context, self)
@@ -235,8 +235,9 @@ class MagiqCloudServer:
         key = seen.headers.get("mq-api-key", "")
         signed = hmac.new(self.secret.encode(), (key + seen.timestamp).encode(), hashlib.sha256).hexdigest()
         with self.lock:
-            known = seen.signature in self._signed
-            self._signed.add(seen.signature)
+            once = (seen.signature, seen.device_id, seen.action)
+            known = once in self._signed
+            self._signed.add(once)
         if key != self.key or not hmac.compare_digest(signed, seen.signature):
             return "Invalid signature"
         if age > TOLERANCE_SECONDS:
