@@ -24,8 +24,7 @@ def device(**changes: object) -> dict[str, Any]:
 
 
 UNESCAPED = (
-    "[{'deviceId': '16612385', 'name': 'Bob's lamp', 'connectionState': 'true', "
-    "'deviceState': {'switch_1': '1'}}]"
+    "[{'deviceId': '16612385', 'name': 'Bob's lamp', 'connectionState': 'true', 'deviceState': {'switch_1': '1'}}]"
 )
 ON = Reading(on=True, connected=True)
 OFF = Reading(on=False, connected=True)

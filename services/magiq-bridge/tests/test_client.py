@@ -34,9 +34,7 @@ def failure(act: Callable[[], object]) -> ActionError:
 # ---- what it does when all is well ------------------------------------------------------------------------
 
 
-def test_set_switches_the_socket_and_says_what_the_socket_said(
-    server: MagiqCloudServer, client: MagiqCloud
-) -> None:
+def test_set_switches_the_socket_and_says_what_the_socket_said(server: MagiqCloudServer, client: MagiqCloud) -> None:
     assert client.set(AC, on=True, deadline=soon()) == ON
     assert server.sockets[AC].on
     assert not server.sockets[LIGHT].on
@@ -55,17 +53,13 @@ def test_get_reads_the_socket_in_every_shape_that_the_cloud_may_use(
     assert client.get(LIGHT, deadline=soon()) == Reading(on=True, connected=False)
 
 
-def test_one_connection_serves_one_request_after_the_other(
-    server: MagiqCloudServer, client: MagiqCloud
-) -> None:
+def test_one_connection_serves_one_request_after_the_other(server: MagiqCloudServer, client: MagiqCloud) -> None:
     for _ in range(5):
         client.get(AC, deadline=soon())
     assert server.connections == 1
 
 
-def test_threads_share_the_client_and_ask_at_the_same_time(
-    server: MagiqCloudServer, client: MagiqCloud
-) -> None:
+def test_threads_share_the_client_and_ask_at_the_same_time(server: MagiqCloudServer, client: MagiqCloud) -> None:
     server.delay = 0.1
     results: list[object] = []
     threads = [
@@ -106,9 +100,7 @@ def test_wrong_credentials_are_told_as_such(connect: Connect) -> None:
     assert "clock" in error.detail
 
 
-def test_a_cloud_whose_certificate_is_not_trusted_gets_nothing(
-    server: MagiqCloudServer, connect: Connect
-) -> None:
+def test_a_cloud_whose_certificate_is_not_trusted_gets_nothing(server: MagiqCloudServer, connect: Connect) -> None:
     error = failure(lambda: connect(ca="").set(AC, on=True, deadline=soon()))
     assert error.cause is Cause.UNREACHABLE
     assert "certificate" in error.detail.lower()
@@ -163,9 +155,7 @@ def test_a_refused_connection_is_unreachable_and_did_nothing(closed_port: int, c
     assert (error.cause, error.cause.happened) == (Cause.UNREACHABLE, Happened.NO)
 
 
-def test_a_handshake_that_never_ends_is_unreachable_for_nothing_was_sent(
-    silent_port: int, connect: Connect
-) -> None:
+def test_a_handshake_that_never_ends_is_unreachable_for_nothing_was_sent(silent_port: int, connect: Connect) -> None:
     client = connect(url=f"https://127.0.0.1:{silent_port}/")
     begun = time.monotonic()
     error = failure(lambda: client.set(AC, on=True, deadline=soon(0.5)))
@@ -173,9 +163,7 @@ def test_a_handshake_that_never_ends_is_unreachable_for_nothing_was_sent(
     assert time.monotonic() - begun < 3
 
 
-def test_no_time_left_is_unreachable_for_nothing_was_sent(
-    server: MagiqCloudServer, client: MagiqCloud
-) -> None:
+def test_no_time_left_is_unreachable_for_nothing_was_sent(server: MagiqCloudServer, client: MagiqCloud) -> None:
     assert failure(lambda: client.set(AC, on=True, deadline=soon(-1))).cause is Cause.UNREACHABLE
     assert server.seen == []
 
@@ -242,9 +230,7 @@ def test_a_connection_that_breaks_before_anything_was_sent_is_tried_once_more(
     assert (error.cause, error.cause.happened) == (Cause.UNREACHABLE, Happened.NO)
 
 
-def test_if_the_first_try_may_have_happened_then_so_may_the_whole(
-    server: MagiqCloudServer, client: MagiqCloud
-) -> None:
+def test_if_the_first_try_may_have_happened_then_so_may_the_whole(server: MagiqCloudServer, client: MagiqCloud) -> None:
     server.behave(Rude.RESET_AFTER_DOING, times=1)
     server.behave(Rude.CODE_404, times=1)
     error = failure(lambda: client.set(AC, on=True, deadline=soon()))

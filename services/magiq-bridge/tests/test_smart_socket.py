@@ -91,17 +91,13 @@ def test_toggle_reads_and_then_sets_the_other(server: MagiqCloudServer, ac: Smar
     assert server.actions() == ["GET", "SET", "GET", "SET"]
 
 
-def test_a_press_on_the_socket_itself_shows_at_the_next_look(
-    server: MagiqCloudServer, ac: SmartSocket
-) -> None:
+def test_a_press_on_the_socket_itself_shows_at_the_next_look(server: MagiqCloudServer, ac: SmartSocket) -> None:
     assert ac.poll() is State.OFF
     server.sockets[AC].on = True
     assert ac.poll() is State.ON
 
 
-def test_a_socket_that_was_just_seen_is_switched_in_one_round_trip(
-    server: MagiqCloudServer, ac: SmartSocket
-) -> None:
+def test_a_socket_that_was_just_seen_is_switched_in_one_round_trip(server: MagiqCloudServer, ac: SmartSocket) -> None:
     ac.status()
     ac.on()
     ac.off()

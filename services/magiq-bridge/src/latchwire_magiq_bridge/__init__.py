@@ -11,6 +11,7 @@
     credentials.py    key and secret, from the environment or from files
     settings.py       what the configuration says of the bridge, checked at once
     devices.py        puts these together for one agent's configuration
+    main.py           the program
 
 Nothing here knows MQTT or signed commands: that is ``latchwire.actuator``, which calls the handlers.
 """

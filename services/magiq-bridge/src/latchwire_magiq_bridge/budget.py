@@ -44,7 +44,7 @@ def poll_interval(*, wanted: float, sockets: int, per_minute: int) -> float:
 
 
 def with_jitter(interval: float, *, jitter: float, fraction: float) -> float:
-    """The next wait: up to ``jitter`` seconds longer, so that sockets are not asked all at once.
+    """One socket's interval: up to ``jitter`` seconds longer, so that sockets are not asked all at once.
 
     Args:
         interval: seconds, from :func:`poll_interval`.

@@ -74,7 +74,7 @@ class MagiqCloud:
 
     simulated = False
 
-    def __init__(  # noqa: PLR0913 - keyword-only, the last two are seams for tests
+    def __init__(
         self,
         *,
         url: str,
@@ -119,9 +119,7 @@ class MagiqCloud:
         try:
             return self._once(body, read, deadline)
         except _PassingError as first:
-            log.info(
-                "The MagIQ cloud is asked once more. action=%s cause=%s", request["action"], first.cause.wire
-            )
+            log.info("The MagIQ cloud is asked once more. action=%s cause=%s", request["action"], first.cause.wire)
             try:
                 return self._once(body, read, deadline)
             except ActionError as second:
@@ -173,9 +171,7 @@ class MagiqCloud:
             raise ActionError(Cause.TIMEOUT, "the answer stopped in its middle") from error
         except (HTTPError, OSError) as error:
             raw.close()
-            raise _PassingError(
-                Cause.BAD_ANSWER, "the connection broke in the middle of the answer"
-            ) from error
+            raise _PassingError(Cause.BAD_ANSWER, "the connection broke in the middle of the answer") from error
         return bytes(content)
 
     def _failure(self, error: Exception, *, begun: bool) -> ActionError:
@@ -203,9 +199,7 @@ class MagiqCloud:
             {
                 "MQ-TIMESTAMP": timestamp,
                 "MQ-API-KEY": key,
-                "MQ-SIGNATURE": hmac.new(
-                    secret.encode(), (key + timestamp).encode(), hashlib.sha256
-                ).hexdigest(),
+                "MQ-SIGNATURE": hmac.new(secret.encode(), (key + timestamp).encode(), hashlib.sha256).hexdigest(),
                 "Content-Type": "application/json",
                 "Content-Length": str(len(body)),
                 "Accept": "application/json",

@@ -4,12 +4,11 @@
 one is no error of the program: the bridge stays up, idle, and says what to set and where.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from latchwire.config.environment import secret
 from latchwire.errors import ConfigurationError
 
 NAMES: Final = ("MAGIQ_API_KEY", "MAGIQ_API_SECRET")
@@ -34,31 +33,13 @@ def load(environ: Mapping[str, str]) -> Credentials:
     problems: list[str] = []
     for name in NAMES:
         try:
-            values.append(_read(environ, name))
+            value = secret(environ, name)
         except ConfigurationError as error:
             problems.extend(error.problems)
+            continue
+        values.append(value)
+        if not value:
+            problems.append(f"{name} is not set; set it {_WHERE}")
     if problems:
         raise ConfigurationError(problems)
-    key, secret = values
-    return Credentials(key=key, secret=secret)
-
-
-def _read(environ: Mapping[str, str], name: str) -> str:
-    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-    place = name
-    if value and file:
-        raise ConfigurationError(f"{name} and {name}_FILE are both set; leave one of them")
-    if file:
-        place = f"{name}_FILE: {file}"
-        try:
-            value = Path(file).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
-            raise ConfigurationError(f"{place} cannot be read: {reason}") from None
-    value = value.strip()
-    if not value:
-        raise ConfigurationError(f"{place} is empty" if file else f"{name} is not set; set it {_WHERE}")
-    # It becomes a header: a line break inside would become a second one.
-    if not re.fullmatch(r"[!-~]{1,512}", value):
-        raise ConfigurationError(f"{place}: only printable ASCII without spaces can be a key; copy it again")
-    return value
+    return Credentials(key=values[0], secret=values[1])

@@ -6,13 +6,15 @@ idle, says so once in the log, and leaves the others alone.
 
 import logging
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from latchwire.config.agent import AgentConfig, DeviceConfig
 from latchwire.errors import ConfigurationError
 from latchwire.model import Kind
 from latchwire_magiq_bridge import credentials, settings
-from latchwire_magiq_bridge.budget import Budget, poll_interval
+from latchwire_magiq_bridge.budget import Budget, poll_interval, with_jitter
 from latchwire_magiq_bridge.client import MagiqCloud
 from latchwire_magiq_bridge.cloud import Cloud
 from latchwire_magiq_bridge.simulated import SimulatedCloud
@@ -20,15 +22,27 @@ from latchwire_magiq_bridge.smart_socket import IdleSocket, SmartSocket
 
 log = logging.getLogger("latchwire.magiq")
 
+TYPE: Final = "magiq"
+"""What such an agent is called in the configuration."""
+MOST_WORKERS: Final = 128
+
+_RANDOM: Final = random.SystemRandom()
+
 Handler = SmartSocket | IdleSocket
 
 
-def open_devices(agent: AgentConfig, *, environ: Mapping[str, str] = os.environ) -> dict[str, Handler]:
+def open_devices(
+    agent: AgentConfig,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    fraction: Callable[[], float] = _RANDOM.random,
+) -> dict[str, Handler]:
     """A handler for each device of the agent, by name. Nothing is sent yet.
 
     Args:
         agent: what the configuration says.
         environ: where credentials, ``MAGIQ_URL`` and ``MAGIQ_CA`` are.
+        fraction: random numbers from 0 to 1, for jitter.
     """
     if agent.runs == "simulated":
         log.info("%s is simulated: no socket is switched. Sockets: %s", agent.name, ", ".join(agent.devices))
@@ -44,7 +58,12 @@ def open_devices(agent: AgentConfig, *, environ: Mapping[str, str] = os.environ)
         reason = "; ".join(error.problems)
         log.warning("%s is idle: %s cause=not-configured", agent.name, reason)
         return {name: IdleSocket(reason=reason) for name in agent.devices}
-    return _sockets(agent, found, real)
+    return _sockets(agent, found, real, fraction)
+
+
+def workers(sockets: int) -> int:
+    """How many threads the sockets need, so that a slow one does not delay another; and as many connections."""
+    return max(1, min(sockets, MOST_WORKERS))
 
 
 def _cloud(found: settings.Settings, environ: Mapping[str, str], sockets: int) -> MagiqCloud:
@@ -52,12 +71,14 @@ def _cloud(found: settings.Settings, environ: Mapping[str, str], sockets: int) -
         url=found.url,
         credentials=credentials.load(environ),
         ca=found.ca,
-        connections=max(1, sockets),  # a thread for each socket
+        connections=workers(sockets),
         budget=Budget(per_minute=found.requests_per_minute),
     )
 
 
-def _sockets(agent: AgentConfig, found: settings.Settings, cloud: Cloud) -> dict[str, Handler]:
+def _sockets(
+    agent: AgentConfig, found: settings.Settings, cloud: Cloud, fraction: Callable[[], float]
+) -> dict[str, Handler]:
     interval = poll_interval(
         wanted=found.poll_seconds, sockets=len(agent.devices), per_minute=found.requests_per_minute
     )
@@ -72,8 +93,8 @@ def _sockets(agent: AgentConfig, found: settings.Settings, cloud: Cloud) -> dict
             name=name,
             device_id=str(device_id),
             cloud=cloud,
-            poll_seconds=interval,
-            poll_jitter_seconds=found.poll_jitter_seconds,
+            # A period of its own for each socket: they drift apart, and stay apart.
+            poll_seconds=with_jitter(interval, jitter=found.poll_jitter_seconds, fraction=fraction()),
         )
         whose.setdefault(device_id, name)
     return handlers
@@ -82,9 +103,7 @@ def _sockets(agent: AgentConfig, found: settings.Settings, cloud: Cloud) -> dict
 def _unfit(device: DeviceConfig) -> IdleSocket | None:
     if device.kind is Kind.SWITCH:
         return None
-    return IdleSocket(
-        reason=f'devices.{device.name}.kind: a MagIQ socket is a "switch", not a "{device.kind}"'
-    )
+    return IdleSocket(reason=f'devices.{device.name}.kind: a MagIQ socket is a "switch", not a "{device.kind}"')
 
 
 def _unknown(device: DeviceConfig, whose: Mapping[object, str]) -> IdleSocket | None:

@@ -52,9 +52,7 @@ def read(agent: AgentConfig, environ: Mapping[str, str]) -> Settings:
 
     url = environ.get("MAGIQ_URL", "") or URL
     if not _is_https(url):
-        problems.append(
-            "MAGIQ_URL: it must be an https address without a login in it; leave it out for the usual"
-        )
+        problems.append("MAGIQ_URL: it must be an https address without a login in it; leave it out for the usual")
     settings = Settings(
         url,
         environ.get("MAGIQ_CA", ""),
@@ -70,9 +68,7 @@ def read(agent: AgentConfig, environ: Mapping[str, str]) -> Settings:
 def _is_https(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return (
-            parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-        )
+        return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         return False
 

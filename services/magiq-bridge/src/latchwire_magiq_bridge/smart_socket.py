@@ -35,27 +35,24 @@ class SmartSocket:
         name: the device's name in the configuration, for the log.
         device_id: its id at the cloud.
         cloud: where it hangs.
-        poll_seconds: how often the kit should look at it by :meth:`poll`.
-        poll_jitter_seconds: up to so many are to be added to each wait.
+        poll_seconds: how often the kit looks at it.
         circuit: this socket's own.
         clock: seconds; the deadlines are on it.
         pause: waits so many seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only, the last three are seams for tests
+    def __init__(
         self,
         *,
         name: str,
         device_id: str,
         cloud: Cloud,
         poll_seconds: float = 60.0,
-        poll_jitter_seconds: float = 0.0,
         circuit: Circuit | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.poll_seconds = poll_seconds
-        self.poll_jitter_seconds = poll_jitter_seconds
         self._name = name
         self._device_id = device_id
         self._cloud = cloud
@@ -146,15 +143,11 @@ class SmartSocket:
                 reading = self._read(deadline)
             except ActionError as error:
                 if error.cause.happened is Happened.NO:  # true of the GET, but the SET was taken
-                    raise ActionError(
-                        Cause.NOT_CONFIRMED, f"the cloud took the command; then: {error}"
-                    ) from error
+                    raise ActionError(Cause.NOT_CONFIRMED, f"the cloud took the command; then: {error}") from error
                 raise
             if reading.on == on:
                 return _state(reading)
-        raise ActionError(
-            Cause.NOT_CONFIRMED, f"set to {'on' if on else 'off'}, and the socket says {_state(reading)}"
-        )
+        raise ActionError(Cause.NOT_CONFIRMED, f"set to {'on' if on else 'off'}, and the socket says {_state(reading)}")
 
     def _read(self, deadline: float) -> Reading:
         reading = self._ask(lambda: self._cloud.get(self._device_id, deadline=deadline))
@@ -208,7 +201,6 @@ class IdleSocket:
 
     simulated = False
     poll_seconds = 60.0
-    poll_jitter_seconds = 0.0
 
     def __init__(self, *, reason: str) -> None:
         self.reason = reason
