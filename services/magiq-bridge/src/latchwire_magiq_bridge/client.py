@@ -176,7 +176,7 @@ class MagiqCloud:
 
     def _failure(self, error: Exception, *, begun: bool) -> ActionError:
         """What it means that no answer came."""
-        detail = self._presentable(str(error))
+        detail = self._presentable(str(_innermost(error)))
         slow = isinstance(error, requests.Timeout)
         if begun:
             kind = ActionError if slow else _PassingError
@@ -219,6 +219,12 @@ class MagiqCloud:
         text = _LONG_HEX.sub("(hidden)", text)
         text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The fault that requests and urllib3 have wrapped, whose text a person can use."""
+    inside = getattr(error, "reason", None) or next(iter(error.args), None)
+    return _innermost(inside) if isinstance(inside, Exception) else error
 
 
 class _Body:
