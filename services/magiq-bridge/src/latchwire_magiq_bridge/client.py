@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 import requests
@@ -207,7 +207,7 @@ class MagiqCloud:
                 "User-Agent": f"latchwire-magiq-bridge/{__version__}",
             }
         )
-        request.body = body
+        request.body = cast("Any", body)  # an iterable, which is documented and not in every stub
         return request
 
     def _presentable(self, text: str) -> str:

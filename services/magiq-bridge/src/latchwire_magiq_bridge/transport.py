@@ -75,7 +75,8 @@ class _Adapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> Any:
+        """Where to connect, and our TLS context instead of one for each connection."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self._context, "cert_reqs": "CERT_REQUIRED"}
 
