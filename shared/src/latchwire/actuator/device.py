@@ -94,7 +94,8 @@ class Device:
 
     def poll(self) -> None:
         """Reads the state because it is time to."""
-        self._note(self._attempt(lambda: of_handler.call(self.handler, STATUS)), by=self.view.by)
+        result = self._attempt(lambda: of_handler.poll(self.handler) or self.view.state)
+        self._note(result, by=self.view.by)
 
     def overdue(self) -> None:
         """Notes that an action has taken too long: until it ends nobody knows the state."""
