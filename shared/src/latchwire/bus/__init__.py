@@ -4,8 +4,8 @@ One thread a connection does all its reading and writing (paho's interface for a
 never write to one TLS socket, and sleeps until there is something to do. It connects again for ever, with jitter.
 
 Two traps of the broker are closed here. A denied SUBSCRIBE is granted by Mosquitto, so every subscription is proved by
-a message to itself before the bus is *ready*. And paho sends after a reconnect what was published before it, so a bus
-that is not ``durable`` throws its paho client away with the connection: what was not sent then is never sent.
+a message to itself before the bus is *ready*. And paho sends after a reconnect what was published before it, so its
+client is thrown away with each connection: what was not sent then is never sent, but for what a durable bus keeps.
 """
 
 from latchwire.bus.connection import Bus

@@ -1,0 +1,98 @@
+"""What is asked of paho-mqtt, in MQTT 5.0 and in 3.1.1: a client, its connection, a subscription, a publication.
+
+The client is driven from outside (``loop_read``, ``loop_write``, ``loop_misc``) by one thread.
+"""
+
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from latchwire.bus.outbox import Letter
+from latchwire.bus.words import Endpoint, Login, Subscription
+
+KEEPALIVE: Final = 30
+"""Seconds; the broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
+CONNECT_SECONDS: Final = 5.0
+"""How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
+
+
+def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> paho.Client:
+    """A client that is not connected yet.
+
+    Raises:
+        ValueError: the certificate authority's file cannot be used.
+    """
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=None if endpoint.mqtt5 else True,
+        protocol=MQTTProtocolVersion.MQTTv5 if endpoint.mqtt5 else MQTTProtocolVersion.MQTTv311,
+    )
+    client.username_pw_set(login.name, login.password)
+    client.connect_timeout = CONNECT_SECONDS
+    if endpoint.ca_file is not None:
+        try:
+            client.tls_set(ca_certs=endpoint.ca_file)
+        except OSError as error:
+            raise ValueError(f"its CA file {endpoint.ca_file} cannot be used: {error.strerror or error}") from None
+    if will is not None:
+        client.will_set(*will, qos=1, retain=True)
+    client.on_socket_open = _socket_open
+    client.on_socket_register_write = _no_direct_write
+    return client
+
+
+def connect(client: paho.Client, endpoint: Endpoint, *, session_seconds: int, clean: bool) -> None:
+    """Connects, and sends CONNECT.
+
+    Args:
+        client: made by :func:`new_client`.
+        endpoint: where the broker is.
+        session_seconds: how long the broker keeps the session (MQTT 5 only).
+        clean: whether to begin a new one (with 3.1.1 it is always a new one).
+
+    Raises:
+        OSError: there is no connection.
+        ValueError: the broker's name cannot be one.
+    """
+    if not endpoint.mqtt5:
+        client.connect(endpoint.host, endpoint.port, KEEPALIVE)
+        return
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = session_seconds
+    client.connect(endpoint.host, endpoint.port, KEEPALIVE, clean_start=clean, properties=properties)
+
+
+def subscribe(client: paho.Client, endpoint: Endpoint, subscriptions: Sequence[Subscription]) -> None:
+    """Subscribes to all of them in one packet, at QoS 1."""
+    if endpoint.mqtt5:
+        client.subscribe(
+            [(item.filter, SubscribeOptions(qos=1, retainAsPublished=item.as_published)) for item in subscriptions]
+        )
+    else:
+        client.subscribe([(item.filter, 1) for item in subscriptions])
+
+
+def publish(client: paho.Client, endpoint: Endpoint, letter: Letter) -> int:
+    """Publishes at QoS 1; the packet identifier."""
+    properties = None
+    if letter.expiry is not None and endpoint.mqtt5:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = letter.expiry
+    info = client.publish(letter.topic, letter.payload, qos=1, retain=letter.retained, properties=properties)
+    return info.mid
+
+
+def _socket_open(_client: paho.Client, _data: object, sock: object) -> None:
+    if isinstance(sock, socket.socket):  # Nagle's algorithm and delayed ACKs cost 44 ms a command otherwise
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _no_direct_write(_client: paho.Client, _data: object, _sock: object) -> None:
+    """Being set is what matters: it keeps paho from writing by itself."""
