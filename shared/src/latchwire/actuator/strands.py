@@ -54,6 +54,7 @@ class Strands:
 
     def _wake_one(self) -> None:
         if self._idle:
+            self._idle -= 1  # here and not when it wakes: two jobs at once are for two threads
             self._changed.notify()
         elif self._threads < self._most:
             self._threads += 1
@@ -67,7 +68,6 @@ class Strands:
                         return
                     self._idle += 1
                     self._changed.wait()
-                    self._idle -= 1
                 name = self._ready.popleft()
                 job = self._jobs[name].popleft()
             try:
@@ -76,7 +76,6 @@ class Strands:
                 self._on_fault(fault)
             with self._changed:
                 if self._jobs[name]:
-                    self._ready.append(name)
-                    self._wake_one()
+                    self._ready.append(name)  # this thread takes the next one itself
                 else:
                     del self._jobs[name]
