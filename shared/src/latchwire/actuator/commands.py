@@ -123,30 +123,39 @@ class Commands:
             else:
                 self._watch(name, accepted)
                 result = self._devices[name].perform(accepted.command.act, accepted.command.sub)
-                if self._running.pop(name, None) is not None:  # else it was answered by its deadline
+                with self._lock:
+                    in_time = self._running.pop(name, None) is not None
+                if in_time:
                     self._finish(name, accepted, result)
+                else:  # it was answered at its deadline
+                    self._devices[name].came_late(accepted.command.act, result, by=accepted.command.sub)
         finally:
             with self._lock:
                 self._queued[name] -= 1
         self._on_done(name)
 
     def _watch(self, name: str, accepted: Accepted) -> None:
-        self._running[name] = (now(), accepted)
-        if not self._watched:
+        with self._lock:
+            self._running[name] = (now(), accepted)
+            if self._watched:
+                return
             self._watched = True
-            self._timers.after(self._deadline, self._look_at_deadlines)
+        self._timers.after(self._deadline, self._look_at_deadlines)
 
     def _look_at_deadlines(self) -> None:
-        running = list(self._running.items())
-        self._watched = bool(running)
-        if running:
-            oldest = min(begun for _, (begun, _) in running)
-            self._timers.after(max(0.05, oldest + self._deadline - now()), self._look_at_deadlines)
-        for name, (begun, accepted) in running:
-            if now() - begun >= self._deadline and self._running.pop(name, None) is not None:
-                self._devices[name].overdue()
-                self._finish(name, accepted, Result(State.UNKNOWN, Cause.TIMEOUT, "it takes too long"))
-                self._on_done(name)
+        with self._lock:
+            latest = now() - self._deadline
+            late = [(name, accepted) for name, (begun, accepted) in self._running.items() if begun <= latest]
+            for name, _ in late:
+                del self._running[name]
+                self._devices[name].overdue()  # before the action's own end can be noted
+            oldest = min((begun for begun, _ in self._running.values()), default=None)
+            self._watched = oldest is not None
+        if oldest is not None:
+            self._timers.after(max(0.05, oldest - latest), self._look_at_deadlines)
+        for name, accepted in late:
+            self._finish(name, accepted, Result(State.UNKNOWN, Cause.TIMEOUT, "it takes too long"))
+            self._on_done(name)
 
     def _finish(self, name: str, accepted: Accepted, result: Result) -> None:
         command = accepted.command

@@ -97,6 +97,10 @@ class Device:
         result = self._attempt(lambda: of_handler.poll(self.handler) or self.view.state)
         self._note(result, by=self.view.by)
 
+    def came_late(self, action: str, result: Result, by: str) -> None:
+        """Notes what came of an action that had been called overdue; on the strand."""
+        self._note(result, by=self.view.by if action == STATUS else by)
+
     def overdue(self) -> None:
         """Notes that an action has taken too long: until it ends nobody knows the state."""
         self._note(Result(State.UNKNOWN, Cause.TIMEOUT, "the hardware does not answer"), by=self.view.by)
@@ -151,6 +155,8 @@ class Device:
             self._lock_after(seconds)  # also where it only may have unlocked
         elif result.cause is None:
             self._end_relock(result)
+        elif seconds and self._relock is None:
+            self._attempt(lambda: self._hold(pending=False))  # nothing was opened: nothing is to be remembered
         return result._replace(locks_in=self.locks_in()) if result.cause is None else result
 
     def _hold(self, *, pending: bool) -> State:
