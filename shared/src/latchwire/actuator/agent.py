@@ -12,10 +12,10 @@ from typing import Final
 from latchwire import topics
 from latchwire.actuator import handler as of_handler
 from latchwire.actuator.alerts import Alerts
-from latchwire.actuator.commands import Commands
+from latchwire.actuator.commands import DEADLINE_SECONDS, Commands
 from latchwire.actuator.device import Device
 from latchwire.actuator.handler import Handler
-from latchwire.actuator.peers import ASIDE_SECONDS, Peers
+from latchwire.actuator.peers import ASIDE_SECONDS, ASSERT_SECONDS, Peer, Peers
 from latchwire.actuator.published import About, Published
 from latchwire.actuator.strands import Job, Strands
 from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
@@ -46,6 +46,8 @@ class Actuator:
         handlers: one for each device of ``config``.
         about: what to say of itself.
         workers: how many devices can be slow at the same time.
+        deadline: seconds that an action may take before it is answered ``timeout``.
+        aside_seconds: how often one that stands aside for another process looks whether that is gone.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Actuator:
         handlers: Mapping[str, Handler],
         about: About,
         workers: int = 8,
+        deadline: float = DEADLINE_SECONDS,
+        aside_seconds: float = ASIDE_SECONDS,
     ) -> None:
-        self._config, self._about = config, about
+        self._config, self._about, self._aside_seconds = config, about, aside_seconds
         self._peers = Peers(started=now())
         self._timers = Timers(on_fault=self._fault)
         self._strands = Strands(workers=workers, on_fault=self._fault)
@@ -79,6 +83,7 @@ class Actuator:
             alerts=self._alerts,
             publish=lambda topic, token: self._bus.publish(topic, token, keep=True),
             on_done=self._changed,
+            deadline=deadline,
         )
         name = config.name
         self._bus = Bus(
@@ -188,6 +193,8 @@ class Actuator:
 
     def unproved(self, filters: Sequence[str]) -> None:
         """The access list denies what the agent must hear."""
+        if self._peers.is_aside:
+            return  # it publishes nothing there itself
         self._unproved = filters
         event(
             _log, logging.ERROR,
@@ -226,10 +233,17 @@ class Actuator:
             self._published.online()
         elif kind == "nonce" and self._peers.heard_nonce(payload, now()):
             self._published.status()
-            self._published.nonce()
-        elif kind == "status" and self._peers.heard_status(payload, now()):
+        elif kind == "status":
+            self._heard_peer(self._peers.heard_status(payload, now()))
+
+    def _heard_peer(self, peer: Peer) -> None:
+        if peer is Peer.OLDER:
             self._alerts.raise_(Cause.DUPLICATE_AGENT)
-            self._timers.after(ASIDE_SECONDS, self._look_again)
+            self._timers.after(self._aside_seconds, self._look_again)
+        elif peer is Peer.YOUNGER:
+            self._published.everything()
+            # What the other one published until it heard that is not to stay.
+            self._timers.after(ASSERT_SECONDS, self._published.everything)
 
     # --------------------------------------------------------------------------------- in time
 
@@ -238,7 +252,7 @@ class Actuator:
             self._commands.roll()
             self.connected()
         else:
-            self._timers.after(ASIDE_SECONDS, self._look_again)
+            self._timers.after(self._aside_seconds, self._look_again)
 
     def _roll_in_time(self) -> None:
         self._roll()

@@ -1,10 +1,12 @@
 """Two processes under one agent's name: the younger one stands aside.
 
 Each process hears its own nonce and status topics. A nonce there, live, that it did not make means that somebody else
-runs under its name; both then publish how long they have been up, and the younger one keeps silent for ten minutes and
-looks again. Neither topic is signed: whoever owns the broker can silence an agent that way, as it can by dropping.
+runs under its name; it then publishes how long it has been up. Who hears of an older one keeps silent for ten minutes
+and looks again; who hears of a younger one publishes all of its own again, over what the other has left. Neither topic
+is signed: whoever owns the broker can silence an agent that way, as it can by dropping.
 """
 
+import enum
 import json
 import os
 from collections import deque
@@ -13,15 +15,31 @@ from typing import Final, NamedTuple
 ASIDE_SECONDS: Final = 600.0
 """After so long the one that stands aside looks again."""
 ASSERT_SECONDS: Final = 1.0
-"""At most so often a process answers a strange nonce."""
+"""At most so often a process answers what is strange."""
+SAME_AGE_SECONDS: Final = 5.0
+"""Two that began so close together are told apart by their random names: a message takes a time that nobody knows."""
 _OWN_NONCES: Final = 16
 
 
 class Rank(NamedTuple):
-    """Who is older: seconds up, then the instance's random name, so that no two are equal."""
+    """How old a process is: seconds up, and its random name, since no two may be equal."""
 
     up: float
     instance: str
+
+    def is_older_than(self, other: "Rank") -> bool:
+        """Whether it stays where the other stands aside; with two ages from both ends never true of neither."""
+        if abs(self.up - other.up) <= SAME_AGE_SECONDS:
+            return self.instance > other.instance
+        return self.up > other.up
+
+
+class Peer(enum.Enum):
+    """What a status tells."""
+
+    NOBODY = "it is this process's own, or none"
+    YOUNGER = "another one is there, and has to stand aside"
+    OLDER = "another one is there, and this one has to stand aside from now on"
 
 
 class Peers:
@@ -36,7 +54,7 @@ class Peers:
         self.aside_since: float | None = None
         self._started = started
         self._own: deque[str] = deque(maxlen=_OWN_NONCES)
-        self._asserted = self._seen = -ASIDE_SECONDS
+        self._told = self._asserted = self._seen = -ASIDE_SECONDS
 
     @property
     def is_aside(self) -> bool:
@@ -52,26 +70,31 @@ class Peers:
         self._own.append(nonce)
 
     def heard_nonce(self, payload: bytes, now: float) -> bool:
-        """Whether a live nonce is strange and this process should publish its status and its nonce."""
+        """Whether a live nonce is strange, so that this process should tell how old it is."""
         nonce = _member(payload, "nonce")
         if not isinstance(nonce, str) or nonce in self._own:
             return False
         self._seen = now
-        if self.is_aside or now - self._asserted < ASSERT_SECONDS:
+        if self.is_aside or now - self._told < ASSERT_SECONDS:
             return False
-        self._asserted = now
+        self._told = now
         return True
 
-    def heard_status(self, payload: bytes, now: float) -> bool:
-        """Whether a live status shows an older process, so that this one has to stand aside from now on."""
+    def heard_status(self, payload: bytes, now: float) -> Peer:
+        """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
         if not isinstance(up, (int, float)) or not isinstance(instance, str) or instance == self.instance:
-            return False
+            return Peer.NOBODY
         self._seen = now
-        if self.is_aside or Rank(up, instance) < self.rank(now):
-            return False
-        self.aside_since = now
-        return True
+        if self.is_aside:
+            return Peer.NOBODY
+        if Rank(up, instance).is_older_than(self.rank(now)):
+            self.aside_since = now
+            return Peer.OLDER
+        if now - self._asserted < ASSERT_SECONDS:
+            return Peer.NOBODY
+        self._asserted = now
+        return Peer.YOUNGER
 
     def look_again(self, now: float, *, quiet: float) -> bool:
         """Whether the other has been silent for ``quiet`` seconds, so that this process goes on."""

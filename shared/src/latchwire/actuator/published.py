@@ -6,6 +6,7 @@ one publishes none of it.
 """
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -61,15 +62,17 @@ class Published:
         self._devices, self._nonce, self._health = devices, nonce, health
         self._states: dict[str, str] = {}
         self._troubles: tuple[str, ...] = ()
+        self._in_turn = threading.RLock()  # what is read last has to be published last
 
     def everything(self) -> None:
-        """After a connect."""
-        self.online()
-        self.nonce()
-        self.status()
-        self._states.clear()
-        for name in self._devices:
-            self.state(name)
+        """After a connect, or when another process has published something else."""
+        with self._in_turn:
+            self.status()
+            self.online()
+            self.nonce()
+            self._states.clear()
+            for name in self._devices:
+                self.state(name)
 
     def online(self) -> None:
         """That the agent is there."""
@@ -77,15 +80,24 @@ class Published:
 
     def nonce(self) -> None:
         """What the next command is to be signed over."""
-        nonce = self._nonce()
-        self._peers.made(nonce)
-        self._send(
-            topics.nonce(self._config.name), _json({"protocol": 1, "nonce": nonce, "lifetime": self._config.lifetime})
-        )
+        with self._in_turn:
+            nonce = self._nonce()
+            self._peers.made(nonce)
+            document = {"protocol": 1, "nonce": nonce, "lifetime": self._config.lifetime}
+            self._send(topics.nonce(self._config.name), _json(document))
 
     def state(self, name: str) -> None:
         """The device's state, if it is another one than was published last."""
-        device = self._devices[name]
+        with self._in_turn:
+            state, news = self._state(self._devices[name])
+            if "locksIn" in state or news != self._states.get(name):
+                if self._send(topics.state(self._config.name, name), _json(state)):
+                    self._states[name] = news
+                if self._health().troubles != self._troubles:
+                    self.status()
+
+    def _state(self, device: Device) -> tuple[Mapping[str, object], str]:
+        """What to publish of a device, and the part of it that is news when it changes."""
         view, locks_in = device.view, device.locks_in()
         state: dict[str, object] = {"state": view.state.value}
         if view.cause is not None and view.state is State.UNKNOWN:
@@ -97,20 +109,15 @@ class Published:
         news = _json(state)
         if locks_in is not None:
             state["locksIn"] = locks_in
-        elif news == self._states.get(name):
-            return
-        if self._send(topics.state(self._config.name, name), _json(state)):
-            self._states[name] = news
-        if self._health().troubles != self._troubles:
-            self.status()
+            news = _json({**state, "locksIn": None})  # that it locks by itself is news, and so is the end of that
+        return state, news
 
     def status(self) -> None:
         """How the agent is."""
-        rank, health = self._peers.rank(now()), self._health()
-        self._troubles = health.troubles
-        self._send(
-            topics.status(self._config.name),
-            _json({
+        with self._in_turn:
+            rank, health = self._peers.rank(now()), self._health()
+            self._troubles = health.troubles
+            status = {
                 "service": self._about.service,
                 "version": self._about.version,
                 "config": self._about.config,
@@ -119,8 +126,8 @@ class Published:
                 "notes": health.notes,
                 "up": rank.up,
                 "instance": rank.instance,
-            }),
-        )  # fmt: skip
+            }
+            self._send(topics.status(self._config.name), _json(status))
 
     def _send(self, topic: str, payload: str) -> bool:
         return not self._peers.is_aside and self._bus.publish(topic, payload, retained=True) is not None
