@@ -12,6 +12,8 @@ import logging
 import select
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -24,6 +26,9 @@ from latchwire.waiting import Wake
 
 RELOAD_SECONDS: Final = 5.0
 """How often a service looks whether what it reads has changed."""
+
+_ALL: Final = "configuration"
+"""Under this name is told what concerns no single member."""
 
 _log = logging.getLogger("latchwire.service")
 
@@ -127,6 +132,7 @@ class _Process:
         self._program = program
         self._wake = Wake()
         self._stopping = self._reload = False
+        self._look_at = 0.0
         self._running: dict[str, tuple[str, Running]] = {}
         self._troubles: dict[str, tuple[str, ...]] = {}
         self._notes: tuple[str, ...] = ()
@@ -145,19 +151,27 @@ class _Process:
             while not self._stopping:
                 self._wait(listener)
         finally:
-            for _, running in self._running.values():
-                running.stop()
+            self._stop_all()
             listener.close()
         _log.info("Stopped.")
         return 0
 
+    def _stop_all(self) -> None:
+        """At the same time: one whose hardware hangs must not keep another from locking its doors in time."""
+        threads = [threading.Thread(target=running.stop) for _, running in self._running.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def _wait(self, listener: control.Control) -> None:
-        ready, _, _ = select.select([self._wake.fileno(), listener.fileno()], [], [], RELOAD_SECONDS)
+        left = max(0.0, self._look_at - time.monotonic())
+        ready, _, _ = select.select([self._wake.fileno(), listener.fileno()], [], [], left)
         if listener.fileno() in ready:
             listener.answer(self._health())
         if self._wake.fileno() in ready:
             self._wake.clear()
-        if not self._stopping and (not ready or self._reload):
+        if not self._stopping and (self._reload or time.monotonic() >= self._look_at):
             self._reload = False
             self._look()
 
@@ -171,33 +185,38 @@ class _Process:
 
     def _look(self) -> None:
         """Looks up the members, and makes them so."""
+        self._look_at = time.monotonic() + RELOAD_SECONDS
         try:
             found = self._program.find()
         except ConfigurationError as error:
-            self._tell("configuration", error.problems)
+            self._tell(_ALL, error.problems)
             return
-        self._tell("configuration", ())
+        self._tell(_ALL, ())
         for note in found.notes:
             if note not in self._notes:
                 _log.info("%s", note)
         self._notes = found.notes
-        for name in [*self._running]:
-            if name not in found.members or found.members[name].fingerprint != self._running[name][0]:
+        for name in {*self._running, *self._troubles} - {*found.members, _ALL}:
+            self._tell(name, ())
+            if name in self._running:
                 self._running.pop(name)[1].stop()
         for name, member in found.members.items():
-            if name not in self._running:
+            if name not in self._running or member.fingerprint != self._running[name][0]:
                 self._start(name, member)
 
     def _start(self, name: str, member: Member) -> None:
+        """Makes a member anew; where that cannot be done, the old one goes on."""
         try:
             running = member.make()
         except ConfigurationError as error:
             self._tell(name, error.problems)
             return
         self._tell(name, ())
+        if name in self._running:
+            self._running.pop(name)[1].stop()
         _log.info("Starting. %s", member.summary)
-        running.start()
         self._running[name] = (member.fingerprint, running)
+        running.start()
 
     def _tell(self, name: str, problems: tuple[str, ...]) -> None:
         if self._troubles.get(name, ()) != problems:
