@@ -47,7 +47,7 @@ class OpenCommand:
         self.key, self.agent, self.device, self.action, self.sub, self.jti = key, agent, device, action, sub, jti
         self.aud = f"{agent}/{device}"
         self.ends_at = now() + patience
-        self.latest = 0.0
+        self.latest = self.ends_at
         self.on_late = on_late
         self.ticket: int | None = None
         self.denied = ""
@@ -72,6 +72,11 @@ class OpenCommand:
             self.key.issuer, self.sub, self.aud, self.action, self.jti, nonce.value, self._until, int(time.time())
         )
         return sign(command.to_claims(), typ=COMMAND, kid=self.key.kid, secret=self.key.secret)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the one who asked was told, or is about to be told, what came of it."""
+        return self.answer is not None and self.done.is_set()
 
     def believes(self, receipt: Receipt) -> bool:
         """Whether the receipt is about this try: of two tries, the first one's refusal must not end the second.

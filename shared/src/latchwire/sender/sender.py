@@ -135,6 +135,10 @@ class Sender:
                 agent's nonce lives. The broker drops the command after that time, too (MQTT 5).
             on_late: told the truth if it comes after ``no answer`` was told; on another thread.
         """
+        self._forget_old()
+        if jti is not None and (twin := self._open.get(jti)) is not None:
+            # The same message was heard twice: it is one command, also where the agent is away by now.
+            return self._wait(twin, wait if wait is not None else twin.ends_at - now())
         key = self._keyring.signing(self.issuer, agent)
         if key is None:
             return of.refused_here(device, action, Cause.UNKNOWN_KEY, f"{self.issuer} holds no key for {agent}")
@@ -150,12 +154,10 @@ class Sender:
         )  # fmt: skip
         with self._changed:
             twin = self._open.setdefault(command.jti, command)
-        if twin is not command:  # the same message was heard twice: it is one command
-            return self._wait(twin, wait if wait is not None else seconds)
-        if not self._publish(command, nonce):
-            self._open.pop(command.jti, None)
-            return of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
-        return self._wait(command, wait if wait is not None else seconds)
+            if twin is command and not self._publish(command, nonce):
+                del self._open[command.jti]
+                return of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
+        return self._wait(twin, wait if wait is not None else seconds)
 
     def sign(self, *, agent: str, device: str, action: str, sub: str) -> str | Answer:
         """Signs a command for somebody who publishes it by hand, to act within twice the nonce's lifetime.
@@ -195,19 +197,19 @@ class Sender:
         return ticket is not None
 
     def _wait(self, command: OpenCommand, seconds: float) -> Answer:
-        command.done.wait(min(seconds, max(0.0, command.latest - now())))
+        command.done.wait(max(0.0, min(seconds, command.latest - now())))
         with self._changed:
             if command.answer is not None:
-                self._open.pop(command.jti, None)
+                command.done.set()  # a refusal that waited for another nonce is final now
                 return command.answer
             command.is_late = True  # from now on whatever comes is the truth that follows
-            self._forget_old()
         return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
     def _forget_old(self) -> None:
-        for jti, command in list(self._open.items()):
-            if now() > command.latest + LATE_SECONDS:
-                del self._open[jti]
+        with self._changed:
+            for jti, command in list(self._open.items()):
+                if now() > command.latest + LATE_SECONDS:
+                    del self._open[jti]
 
     # ---------------------------------------------------------------------------- told by the bus
 
@@ -247,10 +249,11 @@ class Sender:
         """The broker says it did not take a publication. Only a hint, so that nobody waits for nothing."""
         event(_log, logging.ERROR, "The broker refused a publication: look at its access list.",
               issuer=self.issuer, reason=reason)  # fmt: skip
-        for command in list(self._open.values()):
-            if command.ticket == ticket:
-                command.denied = f"the broker says that this login may not publish there: {reason}"
-                command.done.set()
+        with self._changed:
+            for command in self._open.values():
+                if command.ticket == ticket:
+                    command.denied = f"the broker says that this login may not publish there: {reason}"
+                    command.done.set()
 
     def heard(self, message: Message) -> None:
         """An availability, a nonce or a receipt."""
@@ -281,10 +284,14 @@ class Sender:
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or not command.believes(receipt):
             return  # for a process of the same name, or a copy of one that was believed already
-        if command.may_try_again(receipt):
-            self._try_again(command, receipt)
-            return
-        self._end(command, of.from_receipt(receipt, command.device, command.action))
+        with self._changed:
+            if command.has_ended or (command.may_try_again(receipt) and self._try_again(command, receipt)):
+                return
+            command.answer = answer = of.from_receipt(receipt, command.device, command.action)
+            late = command.on_late if command.is_late else None
+            command.done.set()
+        if late is not None:
+            threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
 
     def _verified(self, address: topics.Address, payload: bytes) -> Receipt:
         token = split(payload)
@@ -303,36 +310,26 @@ class Sender:
             raise TokenError(Cause.UNKNOWN_KEY, "signed with another key than its command")
         return receipt
 
-    def _try_again(self, command: OpenCommand, receipt: Receipt) -> None:
+    def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
         nonce, age = receipt.nonce, receipt.age
         known = self._agents.nonce(command.agent)
         if nonce is None or age is None or known is None or not command.is_new(nonce):
             command.wants_nonce = True
             command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
-            return
+            return True
         event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
-        self._publish(command, HeardNonce(nonce, known.lifetime, now() - max(0, age - 1)))  # it was rounded up
+        return self._publish(command, HeardNonce(nonce, known.lifetime, now() - max(0, age - 1)))  # it was rounded up
 
     def _try_again_over_new_nonce(self, agent: str) -> None:
-        nonce = self._agents.nonce(agent)
-        for command in list(self._open.values()):
-            if command.wants_nonce and command.agent == agent and nonce and command.is_new(nonce.value):
-                with self._changed:
-                    if command.is_late or command.done.is_set():
-                        continue
-                    command.answer = None
-                self._publish(command, nonce)
-
-    def _end(self, command: OpenCommand, answer: Answer) -> None:
         with self._changed:
-            command.answer = answer
-            late = command.on_late if command.is_late else None
-            if command.is_late:
-                self._open.pop(command.jti, None)
-        command.done.set()
-        if late is not None:
-            threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
+            nonce = self._agents.nonce(agent)
+            for command in self._open.values():
+                wanted = command.wants_nonce and command.agent == agent and not command.is_late
+                if wanted and not command.done.is_set() and nonce is not None and command.is_new(nonce.value):
+                    refusal, command.answer = command.answer, None
+                    if not self._publish(command, nonce):
+                        command.answer = refusal
 
 
 def random_jti() -> str:
