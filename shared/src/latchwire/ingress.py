@@ -54,14 +54,13 @@ class Ingress:
         announce: bool = True,
     ) -> None:
         self.issuer, self._service, self._reloading = issuer, service, config
-        self._seen: Config | None = None
         self._x_ids: Mapping[str, str] = {}
         self.extra_status: Callable[[], Mapping[str, object]] = dict
         self.extra_health: Callable[[], Health] = Health
         self.sender = Sender(issuer=issuer, keyring=keyring, endpoint=endpoint, login=login, announce=announce)
         self._announce = announce
         self.sender.on_connected = self.publish_status
-        self._access = Access(config.current())
+        self._in_force = self._taken_over(config.current())
 
     @property
     def config(self) -> Config:
@@ -71,15 +70,23 @@ class Ingress:
     @property
     def access(self) -> Access:
         """The people of the configuration in force now."""
-        config = self._reloading.current()
-        if config is not self._seen:
-            self._seen, self._access = config, Access(config, x_ids=self._x_ids)
-            self.publish_status()
-        return self._access
+        return self._now_in_force()[1]
 
     def know_x_ids(self, x_ids: Mapping[str, str]) -> None:
         """Takes over which number each X name has, as the X ingress looked it up."""
-        self._x_ids, self._seen = dict(x_ids), None
+        self._x_ids = dict(x_ids)
+        self._in_force = self._taken_over(self._reloading.current())
+
+    def _now_in_force(self) -> tuple[Config, Access]:
+        """The configuration and the people of it, which belong together whatever is written meanwhile."""
+        config, in_force = self._reloading.current(), self._in_force
+        if config is not in_force[0]:
+            self._in_force = in_force = self._taken_over(config)
+            self.publish_status()
+        return in_force
+
+    def _taken_over(self, config: Config) -> tuple[Config, Access]:
+        return config, Access(config, x_ids=self._x_ids)
 
     def start(self) -> None:
         """Begins to connect."""
@@ -119,7 +126,8 @@ class Ingress:
             patience: seconds after which it must not be begun any more.
             on_late: told the truth if it comes after ``no answer``.
         """
-        decision = self.access.decide(identity, device, action, now=now())
+        config, access = self._now_in_force()
+        decision = access.decide(identity, device, action, now=now())
         if isinstance(decision, NotAllowed):
             event(
                 _log, logging.WARNING, f"Not allowed: {decision.reason}.",
@@ -127,7 +135,7 @@ class Ingress:
             )  # fmt: skip
             return of.refused_here(device, action, Cause.FORBIDDEN, decision.reason)
         answer = self.sender.ask(
-            agent=self.config.devices[device].agent, device=device, action=action, sub=identity,
+            agent=config.devices[device].agent, device=device, action=action, sub=identity,
             jti=jti, wait=wait, patience=patience, on_late=on_late,
         )  # fmt: skip
         done = answer.ending is of.Ending.DONE
