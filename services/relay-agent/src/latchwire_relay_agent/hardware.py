@@ -49,8 +49,8 @@ def open_devices(
         sleep: waits that many seconds.
 
     Raises:
-        ConfigurationError: with all that is wrong in the agent's part of the configuration.
-        OSError: the ``memory`` file cannot be used.
+        ConfigurationError: with all that is wrong in the agent's part of the configuration, or the ``memory`` file
+            cannot be used.
     """
     if agent.type != TYPE:
         raise ConfigurationError(f'agents.{agent.name}.type: the relay agent runs agents of the type "{TYPE}" only')
@@ -58,7 +58,7 @@ def open_devices(
     addresses = sorted({device.address for device in settings.devices})
     simulated = agent.runs == "simulated"
     if wire is None and simulated:
-        wire = SimulatedBus(addresses=addresses, on_click=_teller(settings.devices), memory=memory, sleep=sleep)
+        wire = _simulated(addresses, settings.devices, memory, sleep)
     connect = _connector(settings.bus) if wire is None else _given(wire)
     bus = I2cBus(number=settings.bus, connect=connect, monotonic=monotonic, sleep=sleep)
     boards = {
@@ -76,6 +76,18 @@ def open_devices(
         )
         for device in settings.devices
     }
+
+
+def _simulated(
+    addresses: list[int], devices: tuple[RelayDevice, ...], memory: Path | None, sleep: Callable[[float], object]
+) -> SimulatedBus:
+    try:
+        return SimulatedBus(addresses=addresses, on_click=_teller(devices), memory=memory, sleep=sleep)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{memory}: the simulated board cannot keep its registers there: {error.strerror or error}; "
+            "give that file and its folder to the user that runs the agent, or delete the file"
+        ) from None
 
 
 def _given(wire: Wire) -> Callable[[], Wire]:
