@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.broker import Broker
+from support.home import Home
 
 
 @pytest.fixture
@@ -35,3 +36,25 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One broker for a whole test run (one for each worker), for tests that use names of their own."""
     with Broker(folder=tmp_path_factory.mktemp("shared-broker")) as running:
         yield running
+
+
+@pytest.fixture
+def make_home(tmp_path: Path, start_broker: Callable[..., Broker]) -> Iterator[Callable[..., Home]]:
+    """Makes homes of the test's own: ``make_home(document={…}, tls=True)``; what runs there ends with the test."""
+    with ExitStack() as running:
+        count = 0
+
+        def make(**options: object) -> Home:
+            nonlocal count
+            count += 1
+            home = Home(folder=tmp_path / f"home-{count}", start_broker=start_broker, **options)  # type: ignore[arg-type]
+            running.callback(home.close)
+            return home
+
+        yield make
+
+
+@pytest.fixture
+def home(make_home: Callable[..., Home]) -> Home:
+    """A home with a lock and a switch on one simulated board, and a broker."""
+    return make_home()

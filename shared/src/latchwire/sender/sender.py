@@ -312,14 +312,19 @@ class Sender:
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
-        nonce, age = receipt.nonce, receipt.age
-        known = self._agents.nonce(command.agent)
-        if nonce is None or age is None or known is None or not command.is_new(nonce):
+        nonce, age, known = receipt.nonce, receipt.age, self._agents.nonce(command.agent)
+        if nonce is None or age is None or known is None:
+            return False
+        if command.is_new(nonce):
+            other = HeardNonce(nonce, known.lifetime, now() - max(0, age - 1))  # it was rounded up
+        elif command.is_new(known.value):
+            other = known  # it came before the refusal did
+        else:
             command.wants_nonce = True
             command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
             return True
         event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
-        return self._publish(command, HeardNonce(nonce, known.lifetime, now() - max(0, age - 1)))  # it was rounded up
+        return self._publish(command, other)
 
     def _try_again_over_new_nonce(self, agent: str) -> None:
         with self._changed:
