@@ -141,7 +141,7 @@ class Home:
             **options,
         )
         actuator.start()
-        self._running.callback(actuator.stop)
+        self._running.callback(lambda: None if actuator._stopping else actuator.stop())
         if wait:
             wait_until(lambda: actuator._bus.is_ready, "the agent is ready")
         return actuator

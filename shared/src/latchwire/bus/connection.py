@@ -250,7 +250,7 @@ class Bus:
     def _on_subscribe(
         self, _client: paho.Client, _data: object, _mid: int, _codes: object, _properties: object
     ) -> None:
-        self._proofs.wait(time.monotonic())
+        self._proofs.answered(time.monotonic())
         self._send_canaries()
         if not self._proofs.missing:
             self._become_ready()

@@ -5,7 +5,7 @@ The client is driven from outside (``loop_read``, ``loop_write``, ``loop_misc``)
 
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -82,12 +82,14 @@ def connect(client: paho.Client, endpoint: Endpoint, *, session_seconds: int, cl
         OSError: there is no connection.
         ValueError: the broker's name cannot be one.
     """
+    # As bytes: for a str Python wants its IDNA codec, and with that unicodedata, which an Omega lacks.
+    host: Any = endpoint.host.encode() if endpoint.host.isascii() else endpoint.host
     if not endpoint.mqtt5:
-        client.connect(endpoint.host, endpoint.port, KEEPALIVE)
+        client.connect(host, endpoint.port, KEEPALIVE)
         return
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = session_seconds
-    client.connect(endpoint.host, endpoint.port, KEEPALIVE, clean_start=clean, properties=properties)
+    client.connect(host, endpoint.port, KEEPALIVE, clean_start=clean, properties=properties)
 
 
 def subscribe(client: paho.Client, endpoint: Endpoint, subscriptions: Sequence[Subscription]) -> None:

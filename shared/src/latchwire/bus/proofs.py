@@ -36,7 +36,7 @@ class Proofs:
         """A new connection has proved nothing."""
         self._missing, self.due = set(self._all), None
 
-    def wait(self, now: float) -> None:
+    def answered(self, now: float) -> None:
         """The broker has answered the SUBSCRIBE; from now on messages to itself can arrive."""
         self.due = now + PROOF_SECONDS
 
