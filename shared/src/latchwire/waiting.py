@@ -93,8 +93,9 @@ class Timers:
         """Calls nothing any more; what is being called is waited for, except from within itself."""
         self._stopping = True
         self._wake.set()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.current_thread() is not self._thread:
+            if self._thread.is_alive():  # else it ended already, between the two lines above and this one
+                self._thread.join()
             self._wake.close()
 
     def after(self, seconds: float, action: Callable[[], None]) -> Timer:
