@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run test check format lock clean
+.PHONY: help run whatsapp test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -7,6 +7,9 @@ help: ## print this list
 
 run: ## set up what is missing, then run the broker and all services; Ctrl-C ends them
 	@scripts/run
+
+whatsapp: ## say something to the running demo as Twilio would: make whatsapp TEXT="unlock the front door"
+	@LATCHWIRE_TEXT="$(TEXT)" .venv/bin/python -m latchwire_whatsapp_webhook.say "$$LATCHWIRE_TEXT"
 
 test: ## set up what is missing, then run every test
 	@scripts/setup

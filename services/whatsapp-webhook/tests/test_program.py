@@ -61,8 +61,7 @@ class House:
             "LATCHWIRE_STATE": str(self.places.state),
             "BROKER_PORT": str(broker.port),
             "WEBHOOK_PORT": str(free_port()),
-            "TWILIO_AUTH_TOKEN": "a-token-of-these-tests",
-            "LATCHWIRE_EXAMPLE_PEOPLE": "1",
+            "TWILIO_AUTH_TOKEN": "demo-token-of-these-tests",
         }
         example = json.loads((TOP / "config.example.json").read_text("utf-8"))
         del example["$schema"]
@@ -160,7 +159,7 @@ def test_without_an_agent_nobody_is_listening_and_without_a_webhook_the_cure_is_
 
 
 def test_invented_people_beside_real_credentials_are_refused(house: House) -> None:
-    del house.variables["LATCHWIRE_EXAMPLE_PEOPLE"]
+    house.variables["TWILIO_AUTH_TOKEN"] = "a-real-token"
     with pytest.raises(ConfigurationError, match="invented"):
         Webhook(places=house.places, variables=house.variables)
 

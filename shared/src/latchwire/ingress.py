@@ -73,7 +73,8 @@ class Ingress:
         """The people of the configuration in force now."""
         config = self._reloading.current()
         if config is not self._seen:
-            self._seen, self._access = config, Access(config, x_ids=self._x_ids)
+            self._access = Access(config, x_ids=self._x_ids)
+            self._seen = config  # after it, for another thread may look meanwhile
             self.publish_status()
         return self._access
 

@@ -5,6 +5,7 @@ An agent, an issuer or a port that is new gets its keys, login and lines; what w
 """
 
 import argparse
+import secrets
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from latchwire.cli import making, original
 from latchwire.cli.files import Writer
 from latchwire.config import environment, schema
+from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find, top
@@ -87,7 +89,9 @@ def make(places: Places, writer: Writer, taken: original.Taken | None = None) ->
 
 
 def _env(places: Places, writer: Writer, taken: original.Taken | None) -> list[str]:
-    writer.new(places.env, environment.example())
+    # Signed with this, `make whatsapp` speaks to the demo as Twilio would; Twilio's real token takes its place.
+    demo = {} if taken else {"TWILIO_AUTH_TOKEN": DEMO + secrets.token_hex(16)}
+    writer.new(places.env, environment.example(demo))
     if taken is None or not taken.env:
         return []
     present = environment.read_env(places.env)

@@ -22,9 +22,14 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs it; with ``--once`` the exit status says whether all runs."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it at once, wherever it waits
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     here = place.here()
     expected = [agent.name for agent in here.config.current().agents.values() if agent.runs != "elsewhere"]
 
@@ -32,16 +37,15 @@ def run(options: argparse.Namespace) -> int:
         return not survey.trouble and all(survey.online.get(name) for name in expected)
 
     survey = look(here, enough=complete, seconds=PATIENCE_SECONDS)
-    while not stop.is_set() and survey.trouble:
+    while survey.trouble:
         if options.once:
             return 1
         print(f"Still waiting for the broker: {survey.trouble}", flush=True)
         survey = look(here, enough=complete, seconds=PATIENCE_SECONDS)
     missing = [name for name in expected if not survey.online.get(name)]
-    if not stop.is_set():
-        print("\n".join(_what_next(here, missing)), flush=True)
+    print("\n".join(_what_next(here, missing)), flush=True)
     if not options.once:
-        stop.wait()
+        threading.Event().wait()
     return 1 if missing else 0
 
 

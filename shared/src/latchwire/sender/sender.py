@@ -18,7 +18,7 @@ from latchwire.log import event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt, parse_receipt
 from latchwire.protocol.keys import Keyring
-from latchwire.protocol.token import RECEIPT, encode_part, parse_claims, split
+from latchwire.protocol.token import MAX_STRING, RECEIPT, encode_part, parse_claims, split
 from latchwire.sender import answer as of
 from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
@@ -145,7 +145,7 @@ class Sender:
         if wait is not None and patience is None:
             seconds = max(wait, seconds)
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=sub, jti=jti or random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=jti or random_jti(),
             patience=seconds, on_late=on_late,
         )  # fmt: skip
         with self._changed:
@@ -170,7 +170,7 @@ class Sender:
         if isinstance(nonce, Cause):
             return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=sub, jti=random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=random_jti(),
             patience=2.0 * nonce.lifetime, on_late=None,
         )  # fmt: skip
         return command.sign_over(nonce)
@@ -333,6 +333,11 @@ class Sender:
         command.done.set()
         if late is not None:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
+
+
+def _claimable(sub: str) -> str:
+    """What a claim can hold of it: for logs, so a very long or strange id may be cut."""
+    return "".join(character if " " <= character <= "~" else "?" for character in sub)[:MAX_STRING]
 
 
 def random_jti() -> str:
