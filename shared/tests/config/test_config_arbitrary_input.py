@@ -5,7 +5,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latchwire.config import schema
@@ -57,19 +57,19 @@ def test_arbitrary_bytes_get_an_answer(content: bytes) -> None:
 
 
 @given(ANY_JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_arbitrary_json_gets_an_answer(document: object) -> None:
     answer(json.dumps(document).encode())
 
 
 @given(st.dictionaries(st.sampled_from(["agents", "devices", "people", "hashtags", "words", "ingresses"]), ANY_JSON))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_arbitrary_sections_get_an_answer(document: object) -> None:
     answer(json.dumps(document).encode())
 
 
 @given(st.sampled_from(PLACES), ANY_JSON)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_example_with_anything_in_any_place_gets_an_answer_that_its_agents_can_read(
     path: tuple[Any, ...], value: object
 ) -> None:
@@ -84,7 +84,7 @@ def test_the_example_with_anything_in_any_place_gets_an_answer_that_its_agents_c
 
 
 @given(ANY_JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_agents_own_file_gets_an_answer_whatever_it_holds(document: object) -> None:
     with contextlib.suppress(ConfigurationError):
         assert parse_agent(document).name

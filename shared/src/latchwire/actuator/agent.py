@@ -163,7 +163,7 @@ class Actuator:
         if self._peers.is_aside:
             troubles.append(f"{Cause.DUPLICATE_AGENT.sentence} {Cause.DUPLICATE_AGENT.remedy}")
         elif not self._bus.is_connected:
-            troubles.append(f"The broker is not connected: {self._lost}")
+            troubles.append(f"No connection to the broker: {self._lost}")
         elif self._unproved:
             troubles.append(f"The broker's access list does not let it hear {', '.join(self._unproved)}")
         notes: list[str] = []

@@ -94,7 +94,7 @@ class Device:
 
     def poll(self) -> None:
         """Reads the state because it is time to."""
-        self._note(self._attempt(lambda: of_handler.call(self.handler, STATUS)), by=self.view.by)
+        self._note(self._attempt(lambda: of_handler.poll(self.handler)), by=self.view.by)
 
     def overdue(self) -> None:
         """Notes that an action has taken too long: until it ends nobody knows the state."""
@@ -187,7 +187,7 @@ class Device:
 
     # -------------------------------------------------------------------------------- what came of it
 
-    def _attempt(self, action: Callable[[], State], wanted: State | None = None) -> Result:
+    def _attempt(self, action: Callable[[], State | None], wanted: State | None = None) -> Result:
         try:
             state = action()
         except ActionError as error:
@@ -195,6 +195,8 @@ class Device:
         except Exception as fault:  # noqa: BLE001  # a handler's own fault becomes a receipt, whatever it is
             _log.debug("Where a handler failed:", exc_info=True)
             return Result(State.UNKNOWN, Cause.INTERNAL, repr(fault))
+        if state is None:  # it was left for now
+            return Result(self.view.state, self.view.cause)
         if wanted is not None and state is not wanted:
             return Result(state, Cause.NOT_CONFIRMED, f"it reads {state}")
         return Result(state)

@@ -9,6 +9,7 @@ It may also have:
 
 ``settle()``      puts the output into its declared start state, before any network; returns the state
 ``toggle()``      a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
+``poll()``        instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
 ``hold(pending)`` told before a timed unlock, and after it was locked again: to be remembered over a crash
 ``close()``       gives the hardware back
 ``simulated``     true if there is no hardware
@@ -53,6 +54,15 @@ def call(handler: Handler, action: str) -> State:
 def settle(handler: Handler) -> State:
     """Puts the device into its declared start state if it has one, and reads the state."""
     return call(handler, "settle" if callable(getattr(handler, "settle", None)) else STATUS)
+
+
+def poll(handler: Handler) -> State | None:
+    """Reads the state because it is time to; ``None`` if the handler leaves it for now."""
+    method = getattr(handler, "poll", None)
+    if not callable(method):
+        return call(handler, STATUS)
+    state = method()
+    return None if state is None else State(state)
 
 
 def hold(handler: Handler, *, pending: bool) -> None:

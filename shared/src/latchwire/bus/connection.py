@@ -184,7 +184,8 @@ class Bus:
             OSError,
             ValueError,
         ) as error:  # a name that cannot be looked up, a certificate that is not good
-            self._reason = str(error)
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self._reason = f"{self._endpoint.host}:{self._endpoint.port}: {why}"
         finally:
             self._connected = self._ready = False
             if sock := client.socket():

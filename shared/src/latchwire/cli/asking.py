@@ -45,7 +45,11 @@ def add(subparsers: Any) -> None:
     send.add_argument("action", help="lock, unlock, toggle or status; on, off, toggle or status")
     send.add_argument(
         "--wait", type=_seconds, metavar="SECONDS",
-        help="how long to wait; the command cannot be done later than that (default: a little more than a nonce lives)",
+        help="how long to wait for the answer (default: until it cannot be done any more)",
+    )  # fmt: skip
+    send.add_argument(
+        "--within", type=_seconds, metavar="SECONDS",
+        help="refuse it rather than do it later than that (default: a little more than the agent's nonce lives)",
     )  # fmt: skip
     send.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     send.set_defaults(run=run_send)
@@ -67,7 +71,7 @@ def run_send(options: argparse.Namespace) -> int:
     try:
         answer = ingress.ask(
             identity=place.identity(), device=device.name, action=options.action,
-            wait=options.wait, patience=options.wait,
+            wait=options.wait, patience=options.within,
         )  # fmt: skip
     except KeyboardInterrupt:
         answer = of.no_answer(device.name, options.action, 0.0, "you did not wait for it")

@@ -4,6 +4,7 @@ A problem is something that will not work or is not safe: exit status 1. A note 
 """
 
 import argparse
+import contextlib
 import json
 import stat
 from collections.abc import Callable
@@ -113,11 +114,12 @@ class Check:
         passwords: dict[str, str] = {}
         for name in making.logins(config):
             self._try(lambda name=name: passwords.update({name: self.places.password(name)}))  # type: ignore[misc]
-        hashed = self.places.broker / "logins"
-        if before == len(self.problems) and hashed.exists():
-            text = hashed.read_text("utf-8", errors="replace")
-            if not making.holds(text, passwords):
-                self.problems.append("broker/logins does not hold the logins; run `latchwire init`, restart the broker")
+        if before == len(self.problems):
+            with contextlib.suppress(OSError):  # not made here, or the broker's alone
+                text = (self.places.broker / "logins").read_text("utf-8", errors="replace")
+                if not making.holds(text, passwords):
+                    cure = "run `latchwire init`, restart the broker"
+                    self.problems.append(f"broker/logins does not hold the logins; {cure}")
 
     def _keyring(self, config: Config, name: str) -> None:
         ring = self.places.keyring(name)

@@ -46,25 +46,32 @@ class Writer:
         Raises:
             ConfigurationError: the folder cannot be made or written to.
         """
-        self.folder(self.root)
         with _told(self.root):
+            self._make(self.root)
             lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._own(self.root / ".lock")
             fcntl.flock(lock, fcntl.LOCK_EX)
+            self.folder(self.root)
             yield
         finally:
             os.close(lock)
 
     def folder(self, path: Path) -> None:
-        """Makes a folder, and what is above it, unless it is there."""
+        """Makes a folder unless it is there, and clears what an interrupted run left in it.
+
+        Only while the lock is held: without it, what is cleared could be another's that is being written.
+        """
         with _told(path):
-            if not path.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir(mode=0o700, exist_ok=True)
-                self._own(path)
+            self._make(path)
             for left in path.glob(f".*{_TEMPORARY}"):
                 left.unlink(missing_ok=True)
+
+    def _make(self, path: Path) -> None:
+        if not path.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+            self._own(path)
 
     def new(self, path: Path, text: str) -> bool:
         """Writes a file that is not there yet; one that is there is left alone, whatever it holds.

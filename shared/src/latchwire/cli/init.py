@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
         with writer.locked():
             said = make(places, writer, taken)
     except ConfigurationError as error:
-        _tell(places, writer, [])
+        if writer.made:
+            _tell(places, writer, [])
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return 1
@@ -117,6 +118,7 @@ def _broker(config: Config, places: Places, writer: Writer, passwords: dict[str,
     templates = {name: (checkout / "broker" / name).read_text("utf-8") for name in _TEMPLATES}
     bind = environment.value(variables, "BROKER_BIND")
     making.make_broker_files(config, places, writer, templates=templates, passwords=passwords, port=port, bind=bind)
+    making.give_to_broker(places)
     changed = writer.made[before:]
     return [f"Restart the broker, if it runs, for {', '.join(changed)} changed."] if changed and not first else []
 

@@ -42,13 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     log.configure(level=os.environ.get("LOG_LEVEL") or "ERROR", form=os.environ.get("LOG_FORMAT") or "text")
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `latchwire watch | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except ConfigurationError as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
     except LatchwireError as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
         return 130
+    else:
+        return status
     return 1
 
 

@@ -5,8 +5,11 @@ config.json gets its keys and its login at the next ``latchwire init``; what is 
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
+import os
+import pwd
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -101,6 +104,20 @@ def make_broker_files(
     hashed = places.broker / "logins"
     if not hashed.exists() or not holds(hashed.read_text("utf-8", errors="replace"), passwords):
         writer.replace(hashed, broker_files.password_file(passwords))
+
+
+def give_to_broker(places: Places) -> None:
+    """Hands ``state/broker`` to the user ``mosquitto`` where the broker will be started by root.
+
+    Mosquitto becomes that user before it reads its files. It is started inside the folder, so the state folder
+    above stays closed to it. Where there is no such user (a container's ``setup``), the files stay as they are.
+    """
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam("mosquitto")
+        for path in (places.broker, *places.broker.iterdir()):
+            os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def access_list(template: str, issuers: Iterable[str]) -> str:

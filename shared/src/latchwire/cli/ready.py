@@ -3,13 +3,14 @@
 import argparse
 import signal
 import threading
-import time
-from typing import Any
+from typing import Any, Final
 
 from latchwire.cli import place
 from latchwire.cli.asking import publish_line
 from latchwire.cli.survey import Survey, look
 from latchwire.model import Kind
+
+PATIENCE_SECONDS: Final = 10.0
 
 
 def add(subparsers: Any) -> None:
@@ -24,30 +25,27 @@ def run(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    here, told = place.here(), time.monotonic()
+    here = place.here()
     expected = [agent.name for agent in here.config.current().agents.values() if agent.runs != "elsewhere"]
 
     def complete(survey: Survey) -> bool:
         return not survey.trouble and all(survey.online.get(name) for name in expected)
 
-    survey = look(here, enough=complete, seconds=5)
-    while not stop.is_set() and not complete(survey):
+    survey = look(here, enough=complete, seconds=PATIENCE_SECONDS)
+    while not stop.is_set() and survey.trouble:
         if options.once:
             return 1
-        if time.monotonic() - told > 15:
-            told = time.monotonic()
-            missing = ", ".join(name for name in expected if not survey.online.get(name))
-            waits_for = f"the broker ({survey.trouble})" if survey.trouble else missing
-            print(f"Still waiting for {waits_for}. `./latchwire status` in another terminal says more.", flush=True)
-        survey = look(here, enough=complete, seconds=5)
+        print(f"Still waiting for the broker: {survey.trouble}", flush=True)
+        survey = look(here, enough=complete, seconds=PATIENCE_SECONDS)
+    missing = [name for name in expected if not survey.online.get(name)]
     if not stop.is_set():
-        print("\n".join(_what_next(here)), flush=True)
+        print("\n".join(_what_next(here, missing)), flush=True)
     if not options.once:
         stop.wait()
-    return 0
+    return 1 if missing else 0
 
 
-def _what_next(here: place.Place) -> list[str]:
+def _what_next(here: place.Place, missing: list[str]) -> list[str]:
     config = here.config.current()
     devices = [*config.devices.values()]
     lines = ["", "Latchwire runs. In another terminal, in this folder, type:"]
@@ -61,6 +59,7 @@ def _what_next(here: place.Place) -> list[str]:
     lines += [
         "  ./latchwire watch        see what passes",
         "  ./latchwire status       see how all is",
+        *(f"Agent {name} is not there yet; `./latchwire status` says more." for name in missing),
         f"Who may do what stands in {here.places.config}. Ctrl-C here ends all of it.",
         "",
     ]

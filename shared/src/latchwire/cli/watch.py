@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -49,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
         if line:
             try:
                 print(line, flush=True)
-            except BrokenPipeError:  # `latchwire watch | head`
-                sys.stdout = None
+            except BrokenPipeError:  # `latchwire watch | head`: nobody reads any more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 stop.set()
 
     def connection(trouble: str) -> None:

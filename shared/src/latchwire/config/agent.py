@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from latchwire.config import strict_json
-from latchwire.config.strict_json import quoted
+from latchwire.config.strict_json import printable, quoted
 from latchwire.errors import ConfigurationError
 from latchwire.model import STATUS, Kind
 from latchwire.topics import is_name
@@ -209,7 +209,7 @@ class _Reader:
         return least
 
     def _problem(self, where: str, what: str) -> None:
-        self.problems.append(f"{self.place}{where}: {what}" if where else f"{self.place}{what}")
+        self.problems.append(printable(f"{self.place}{where}: {what}" if where else f"{self.place}{what}"))
 
 
 def _list(names: object) -> str:

@@ -44,6 +44,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("LATCHWIRE_STATE", "state", "The folder of configuration, keys, logins and data."),
         Variable("LOG_LEVEL", "info", "How much is logged: debug, info, warning or error."),
         Variable("LOG_FORMAT", "text", "text for people, json for one JSON object a line."),
+        Variable("LATCHWIRE_USER", "", "Who types, for `manual` in people; else the Unix user."),
         Variable("TZ", "", "The time zone in which the day of `until` ends, as Europe/Berlin; else the machine's."),
     ),
     "Broker": (
@@ -179,9 +180,7 @@ def unknown(path: Path) -> list[str]:
     """Names in the file that nobody reads, as notes: probably misspelt."""
     known = {*VARIABLES, *(f"{row.name}_FILE" for row in VARIABLES.values() if row.secret)}
     return [
-        f"{path.name}: {name} is read by nobody{meant(name.upper(), known)}"
-        for name in read_env(path)
-        if name not in known
+        f"{path.name}: {name} is read by nobody{meant(name, known)}" for name in read_env(path) if name not in known
     ]
 
 

@@ -11,7 +11,7 @@ from latchwire.config import hardware, references, schema, strict_json
 from latchwire.config.agent import ALL, Actions
 from latchwire.config.home import Agent, Config, Device, Person, XAccount, agent_extract, digest
 from latchwire.config.identity import whatsapp_id
-from latchwire.config.strict_json import quoted
+from latchwire.config.strict_json import printable, quoted
 from latchwire.config.wording import place as place_in
 from latchwire.errors import ConfigurationError
 from latchwire.model import Kind
@@ -28,7 +28,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigurationError: with all problems, each ``config.json: place: what; cure``.
     """
-    return parse(strict_json.read(path, path.name), place=path.name)
+    return parse(strict_json.read(path, path.name, cure="`latchwire init` makes one"), place=path.name)
 
 
 def parse(content: bytes, *, place: str = NAME) -> Config:
@@ -41,7 +41,7 @@ def parse(content: bytes, *, place: str = NAME) -> Config:
     if not isinstance(document, dict):
         raise ConfigurationError(f"{place}: {quoted(document)} is no object {{…}}")
     told = [*_unprintable(document, []), *schema.problems(document), *references.problems(document)]
-    problems += [f"{place}: {problem}" for problem in told]
+    problems += [f"{place}: {printable(problem)}" for problem in told]
     problems = list(dict.fromkeys(problems))
     if problems:
         more = [f"{place}: and {len(problems) - _MOST} more"] if len(problems) > _MOST else []

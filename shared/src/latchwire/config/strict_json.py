@@ -18,8 +18,8 @@ DEPTH: Final = 20
 """Levels of nesting. A real configuration has five."""
 
 
-def read(path: Path, place: str) -> bytes:
-    """Reads at most :data:`LIMIT` bytes of a file.
+def read(path: Path, place: str, *, cure: str = "look at its name") -> bytes:
+    """Reads at most :data:`LIMIT` bytes of a file; ``cure`` says what to do where there is none.
 
     Raises:
         ConfigurationError: it cannot be read, or is larger.
@@ -28,7 +28,7 @@ def read(path: Path, place: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigurationError(f"{place}: there is no such file: {path}; `latchwire init` makes one") from None
+        raise ConfigurationError(f"{place}: there is no such file: {path}; {cure}") from None
     except (OSError, ValueError) as error:
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigurationError(f"{place}: {path} cannot be read: {cause}") from None
@@ -117,6 +117,12 @@ def _check(value: object, place: str, depth: int) -> None:
 
 def quoted(value: object) -> str:
     """A value as JSON on one printable line, shortened: safe in an error and in a log."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:80])
+    text = printable(json.dumps(value, ensure_ascii=False, default=repr)[:80])
     return text if len(text) < 80 else text[:76] + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with an escape for each character that could confuse a terminal or a log."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -27,8 +27,9 @@ def meant(word: object, names: Iterable[str]) -> str:
     """``; did you mean "x"?`` if one of the names is close, or nothing."""
     if not isinstance(word, str) or len(word) > 64:
         return ""
-    close = difflib.get_close_matches(word.casefold(), list(names), n=1, cutoff=0.6)
-    return f"; did you mean {quoted(close[0])}?" if close else ""
+    written = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.casefold(), list(written), n=1, cutoff=0.6)
+    return f"; did you mean {quoted(written[close[0]])}?" if close else ""
 
 
 def place(path: Iterable[str | int]) -> str:

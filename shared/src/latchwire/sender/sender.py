@@ -103,7 +103,7 @@ class Sender:
     def health(self) -> Health:
         """How the connection is."""
         if not self._bus.is_connected:
-            return Health((f"The broker is not connected: {self._lost}",))
+            return Health((f"No connection to the broker: {self._lost}",))
         if self._unproved:
             return Health((f"The broker's access list does not let it hear {', '.join(self._unproved)}",))
         return Health()
