@@ -1,0 +1,321 @@
+"""The listener: posts come in, commands are asked for, and somebody can ask how it is.
+
+It knows nothing of signing or MQTT: the other half of the service hands in :class:`Ask` and publishes the
+snapshots. Threads: the source's own (it hears), one that looks people up, and one per device (it asks and
+waits).
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from latchwire.errors import LatchwireError
+from latchwire_twitter_listener.answers import How, answer
+from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.backoff import Backoff
+from latchwire_twitter_listener.billing import Billing
+from latchwire_twitter_listener.connects import Connects
+from latchwire_twitter_listener.credentials import WHAT_TO_SET, Credentials
+from latchwire_twitter_listener.obeying import FRESH_SECONDS, Command, Household, Ignored, Target, decide
+from latchwire_twitter_listener.people import AGAIN_SECONDS, People, Person
+from latchwire_twitter_listener.poll import Poll
+from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
+from latchwire_twitter_listener.seen import Seen
+from latchwire_twitter_listener.source import Source, Wanted
+from latchwire_twitter_listener.status import Snapshot, Status
+from latchwire_twitter_listener.store import Store
+from latchwire_twitter_listener.stream import Stream
+from latchwire_twitter_listener.transport import LIVE_BASE
+from latchwire_twitter_listener.workers import Workers
+
+log = logging.getLogger("latchwire.twitter")
+
+
+class Answer(NamedTuple):
+    """What became of a command: whether it was done, and a sentence for the person."""
+
+    done: bool
+    sentence: str
+
+
+class Ask(Protocol):
+    """The signing half: may they? → sign → publish → wait for the receipt. May raise LatchwireError."""
+
+    def __call__(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
+        """Asks and waits for the outcome.
+
+        Args:
+            identity: ``twitter:<numeric id>``.
+            device: the device's name.
+            action: one of its actions.
+            message_id: becomes the command's ``jti``.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to listen.
+
+    Attributes:
+        source: ``stream`` or ``poll``.
+        poll_seconds: the interval of polling.
+        daily_posts: how many posts a day (UTC) polling may cost.
+        outcome: whether the outcome is posted: ``off``, ``reply`` or ``message``.
+    """
+
+    source: Literal["stream", "poll"] = "stream"
+    poll_seconds: float = 30
+    daily_posts: int = 500
+    outcome: How = "off"
+
+    def __post_init__(self) -> None:
+        if self.source not in {"stream", "poll"} or self.outcome not in {"off", "reply", "message"}:
+            raise ValueError("source is stream or poll; outcome is off, reply or message")
+
+    @property
+    def fresh_seconds(self) -> float:
+        """How old a post may be: 60 seconds, and at least twice the interval when polling."""
+        return max(FRESH_SECONDS, 2 * self.poll_seconds) if self.source == "poll" else FRESH_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user's file says for this listener.
+
+    Attributes:
+        people: who has an account on X.
+        hashtags: what each hashtag stands for; keys folded (``posts.fold``).
+        no_retweets: the devices that do not obey retweets.
+        devices: all devices that a hashtag names.
+    """
+
+    people: tuple[Person, ...] = ()
+    hashtags: Mapping[str, Target] = field(default_factory=dict)
+    no_retweets: frozenset[str] = frozenset()
+
+    @property
+    def retweets(self) -> bool:
+        """Whether any device obeys retweets."""
+        return any(target.device not in self.no_retweets for target in self.hashtags.values())
+
+
+class Listener:
+    """The whole of it.
+
+    Args:
+        settings: how to listen.
+        wishes: people and hashtags; may be changed by :meth:`update` at any time.
+        credentials: the app's keys; without them the listener is idle and says what to set.
+        data: the folder for what outlives a restart (``state/data``).
+        ask: the signing half.
+        base: where X is.
+        on_change: called with each new snapshot; has to return at once.
+        pace: what each wait for X is multiplied with; 1 but in tests.
+        wall: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        wishes: Wishes,
+        credentials: Credentials,
+        data: Path,
+        ask: Ask,
+        base: str = LIVE_BASE,
+        on_change: Callable[[Snapshot], None] = lambda _: None,
+        pace: float = 1,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._wishes = wishes
+        self._credentials = credentials
+        self._ask = ask
+        self._pace = pace
+        self._wall = wall
+        self._started_at = wall()
+        self._store = Store(path=data / "twitter-listener.sqlite")
+        self._seen = Seen(store=self._store)
+        self._billing = Billing(store=self._store)
+        self._status = Status(source=settings.source, on_change=on_change)
+        self._api = XApi(credentials=credentials, base=base)
+        self._people = People(
+            store=self._store, lookup=self._api.accounts, tell=lambda said: log.warning("%s", said)
+        )
+        self._household = Household()
+        self._source = self._make_source()
+        self._workers = Workers()
+        self._stopping = threading.Event()
+        self._look_again = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begins to listen; returns at once."""
+        if not self._credentials.can_listen:
+            self._status.idle(f"The Twitter listener has no credentials. {WHAT_TO_SET}")
+            return
+        if self._settings.outcome != "off" and not self._credentials.can_answer:
+            log.warning(
+                "The outcome cannot be posted: that takes X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN and "
+                "X_ACCESS_TOKEN_SECRET in state/.env."
+            )
+        self._apply()  # what the disk knows is in force before anybody is asked
+        for name, target in (("x-people", self._look_people_up), ("x-source", self._hear)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends listening at once; what was begun is left to the signing half."""
+        self._stopping.set()
+        self._look_again.set()
+        self._source.stop()
+        self._workers.stop()
+        for thread in self._threads:
+            thread.join(timeout=0.5)  # one that is inside a look-up is a daemon and is left alone
+        if not any(thread.is_alive() for thread in self._threads):
+            self._store.close()
+
+    def update(self, wishes: Wishes) -> None:
+        """Takes changed people and hashtags."""
+        self._wishes = wishes
+        if self._threads:
+            self._apply()
+            self._look_again.set()
+
+    def snapshot(self) -> Snapshot:
+        """How it is now."""
+        if self._stopping.is_set():
+            return self._status.snapshot
+        return replace(self._status.snapshot, billed_today=self._billing.today(now=self._wall()))
+
+    def heard(self, message: Mapping[str, object]) -> None:
+        """Takes what the source delivers; raises nothing."""
+        now = self._wall()
+        post = parse_post(message)
+        if isinstance(post, NotAPost):
+            log.info("X sent a message that is no post; it was skipped. cause=%r", post.reason)
+            return
+        try:
+            self._billing.count(message, now=now)
+            self._status.post(now=now, billed_today=self._billing.today(now=now))
+            command = self._decide(post, now)
+            first = isinstance(command, Command) and self._seen.claim(post.origin_id, now=now)
+        except sqlite3.Error as fault:
+            # What cannot be remembered must not be done: it could be done twice.
+            self._status.note(f"A post was not obeyed, for state/data cannot be written: {fault}", now=now)
+            return
+        if isinstance(command, Ignored):
+            log.log(
+                logging.INFO if command.told else logging.DEBUG,
+                "A post is ignored: %s. who=twitter:%s command=%s", command.reason, post.author_id, post.post_id,
+            )  # fmt: skip
+        elif first:
+            self._workers.submit(command.device, lambda: self._do(command))
+        else:
+            log.info(
+                "A post was heard again (a duplicate or an edit); it acted already. who=%s command=%s",
+                command.person, command.jti,
+            )  # fmt: skip
+
+    def _decide(self, post: Post, now: float) -> Command | Ignored:
+        return decide(
+            post,
+            self._household,
+            now=now,
+            started_at=self._started_at,
+            fresh_seconds=self._settings.fresh_seconds,
+        )
+
+    def _do(self, command: Command) -> None:
+        """In the device's thread: the post may have grown old while the one before it was done."""
+        late = self._decide(command.post, self._wall())
+        if isinstance(late, Ignored):
+            log.warning(
+                "A post waited too long for its turn: %s. device=%s action=%s who=%s command=%s",
+                late.reason, command.device, command.action, command.person, command.jti,
+            )  # fmt: skip
+            return
+        log.info(
+            "A post asks for an action. device=%s action=%s who=%s command=%s",
+            command.device, command.action, command.person, command.jti,
+        )  # fmt: skip
+        try:
+            outcome = self._ask(
+                identity=command.identity,
+                device=command.device,
+                action=command.action,
+                message_id=command.jti,
+            )
+        except LatchwireError as fault:
+            self._status.note(f"{command.device} could not be asked: {fault}", now=self._wall())
+            return
+        if self._credentials.can_answer:
+            answer(self._api, self._settings.outcome, command, outcome.sentence, now=self._wall())
+
+    def _make_source(self) -> Source:
+        if self._settings.source == "poll":
+            return Poll(
+                api=self._api,
+                status=self._status,
+                billed_today=lambda: self._billing.today(now=self._wall()),
+                daily_posts=self._settings.daily_posts,
+                every_seconds=self._settings.poll_seconds,
+                pace=self._pace,
+                wall=self._wall,
+            )
+        return Stream(
+            api=self._api,
+            connects=Connects(store=self._store),
+            status=self._status,
+            pace=self._pace,
+            wall=self._wall,
+        )
+
+    def _hear(self) -> None:
+        self._source.run(self.heard)
+
+    def _apply(self) -> None:
+        """Puts in force what is known of people and hashtags now."""
+        wishes = self._wishes
+        directory = self._people.directory(wishes.people)
+        self._household = Household(
+            hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets
+        )
+        self._status.protected(directory.protected)
+        self._source.want(
+            Wanted(
+                usernames=directory.usernames,
+                user_ids=tuple(directory.people),
+                hashtags=tuple(wishes.hashtags),
+                retweets=wishes.retweets,
+            )
+        )
+
+    def _look_people_up(self) -> None:
+        """Asks X who is who: at the start, when people change, and daily."""
+        backoff, told = Backoff(), frozenset[str]()
+        while not self._stopping.is_set():
+            self._look_again.clear()
+            now, wait = self._wall(), AGAIN_SECONDS / 24
+            try:
+                self._people.look(self._wishes.people, now=now)
+                backoff = Backoff()
+            except ApiError as fault:
+                backoff, wait = backoff.after(fault.trouble, now=now, reset_at=fault.reset_at)
+                self._status.note(f"X could not be asked who is who: {fault}", now=now)
+            except sqlite3.Error as fault:
+                self._status.note(f"The ids of people cannot be kept in state/data: {fault}", now=now)
+            if self._stopping.is_set():
+                return
+            self._apply()
+            problems = frozenset(self._people.directory(self._wishes.people).problems)
+            for problem in sorted(problems - told):
+                self._status.note(problem, now=now)
+            told = problems
+            self._look_again.wait(max(wait * self._pace, 0.01))
