@@ -49,8 +49,7 @@ class Rule(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account on X: numeric id, present user name, and whether its posts are hidden from everybody
-    else."""
+    """An account on X; the posts of a protected one are hidden from everybody else."""
 
     id: str
     username: str
@@ -245,8 +244,7 @@ class XApi:
             return self._token
 
     def _forget_token(self) -> bool:
-        """Whether another token may help: this one was got by us, and not just now (X can invalidate
-        them)."""
+        """Whether another token may help: this one is ours and not new (X can invalidate them)."""
         with self._token_lock:
             ours = not self._credentials.bearer_token and bool(self._token)
             if ours:

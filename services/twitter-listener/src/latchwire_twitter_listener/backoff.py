@@ -23,6 +23,7 @@ class Trouble(enum.Enum):
     STREAM_ERROR = "X reported an error in the stream"
     TOO_MANY_CONNECTIONS = "X still counts an earlier connection of this app"
     MANY_CONNECTS = "the stream was connected often lately, so there is a gap before the next time"
+    BUDGET = "the budget of posts for today (UTC) is used up"
     SERVER = "X has a fault of its own"
     RATE_LIMIT = "X asks for fewer requests"
     UNAUTHORISED = "X does not accept the credentials"
@@ -46,6 +47,7 @@ _TABLE: Final = {
     Trouble.STREAM_ERROR: _Row(1, 2, 0, 64),
     Trouble.TOO_MANY_CONNECTIONS: _Row(5, 2, 0, 320),
     Trouble.MANY_CONNECTS: _Row(30, 1, 0, RARELY_SECONDS),
+    Trouble.BUDGET: _Row(RARELY_SECONDS, 1, 0, RARELY_SECONDS),
     Trouble.SERVER: _Row(5, 2, 0, 320),
     Trouble.RATE_LIMIT: _Row(60, 2, 0, 960),
     Trouble.UNAUTHORISED: _Row(RARELY_SECONDS, 1, 0, RARELY_SECONDS),
@@ -56,13 +58,16 @@ _TABLE: Final = {
 }
 
 CURE: Final = {
-    Trouble.UNAUTHORISED: "Compare X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env with the "
-    "keys of your app on console.x.com; regenerated keys make the old ones useless.",
+    Trouble.UNAUTHORISED: "Compare X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env "
+    "with the keys of your app on console.x.com; regenerated keys make the old ones useless.",
     Trouble.NO_CREDIT: "Buy credits (or raise the spending limit) on console.x.com.",
-    Trouble.FORBIDDEN: "On console.x.com the app has to be in a project whose plan includes this; without stream access "
-    "set the source to poll. docs/x.md says how.",
-    Trouble.NO_RULES: "There is nothing to listen to: in config.json give people a twitter name and set hashtags.",
-    Trouble.TOO_MANY_CONNECTIONS: "The earlier connection is closed now. If it comes again, the listener runs twice.",
+    Trouble.FORBIDDEN: "On console.x.com the app has to be in a project whose plan includes this; "
+    "without stream access set the source to poll. docs/x.md says how.",
+    Trouble.BUDGET: "Listening goes on at midnight UTC; the budget is set in config.json.",
+    Trouble.NO_RULES: "There is nothing to listen to: in config.json give people a twitter name, and set hashtags "
+    "(on X, look whether the app still has the rules with the tag latchwire).",
+    Trouble.TOO_MANY_CONNECTIONS: "The earlier connection is being closed. If this comes again, the listener "
+    "runs twice: stop one.",
 }
 """What a person can do about it, where waiting alone does not heal."""
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from latchwire.errors import ConfigurationError
 
-WHAT_TO_SET = "Set X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env (docs/x.md says how to get them)."
+WHAT_TO_SET = (
+    "Set X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env "
+    "(docs/x.md says how to get them)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

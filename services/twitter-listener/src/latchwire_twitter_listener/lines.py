@@ -25,8 +25,7 @@ class Lines:
         self.dropped = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that are whole now, without their ends and without keep-alives; ``dropped`` counts the
-        others."""
+        """The lines that are whole now, without ends and keep-alives; ``dropped`` counts the others."""
         looked_at = max(len(self._rest) - 1, 0)
         self._rest += data
         lines: list[bytes] = []

@@ -119,7 +119,7 @@ class Listener:
         wall: seconds since 1970.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, each a part that is handed in
         self,
         *,
         settings: Settings,
@@ -144,14 +144,13 @@ class Listener:
         self._billing = Billing(store=self._store)
         self._status = Status(source=settings.source, on_change=on_change)
         self._api = XApi(credentials=credentials, base=base)
-        self._people = People(
-            store=self._store, lookup=self._api.accounts, tell=lambda said: log.warning("%s", said)
-        )
+        self._people = People(store=self._store, lookup=self._api.accounts, tell=log.warning)
         self._household = Household()
         self._source = self._make_source()
         self._workers = Workers()
         self._stopping = threading.Event()
         self._look_again = threading.Event()
+        self._applying = threading.Lock()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -161,8 +160,8 @@ class Listener:
             return
         if self._settings.outcome != "off" and not self._credentials.can_answer:
             log.warning(
-                "The outcome cannot be posted: that takes X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN and "
-                "X_ACCESS_TOKEN_SECRET in state/.env."
+                "The outcome cannot be posted: that takes X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN "
+                "and X_ACCESS_TOKEN_SECRET in state/.env."
             )
         self._apply()  # what the disk knows is in force before anybody is asked
         for name, target in (("x-people", self._look_people_up), ("x-source", self._hear)):
@@ -208,12 +207,13 @@ class Listener:
             first = isinstance(command, Command) and self._seen.claim(post.origin_id, now=now)
         except sqlite3.Error as fault:
             # What cannot be remembered must not be done: it could be done twice.
-            self._status.note(f"A post was not obeyed, for state/data cannot be written: {fault}", now=now)
+            self._status.note(f"A post is not obeyed: state/data cannot be written ({fault})", now=now)
             return
         if isinstance(command, Ignored):
             log.log(
                 logging.INFO if command.told else logging.DEBUG,
-                "A post is ignored: %s. who=twitter:%s command=%s", command.reason, post.author_id, post.post_id,
+                "A post is ignored: %s. who=twitter:%s command=%s",
+                command.reason, post.author_id, post.post_id,
             )  # fmt: skip
         elif first:
             self._workers.submit(command.device, lambda: self._do(command))
@@ -282,7 +282,10 @@ class Listener:
 
     def _apply(self) -> None:
         """Puts in force what is known of people and hashtags now."""
-        wishes = self._wishes
+        with self._applying:  # so that old wishes never come after new ones
+            self._apply_wishes(self._wishes)
+
+    def _apply_wishes(self, wishes: Wishes) -> None:
         directory = self._people.directory(wishes.people)
         self._household = Household(
             hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets

@@ -75,8 +75,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """Nothing happens; ``reason`` is for the log, ``told`` is whether somebody may wonder why (a line at
-    INFO)."""
+    """Nothing happens; ``reason`` is for the log, at INFO if somebody may wonder (``told``)."""
 
     reason: str
     told: bool
@@ -135,7 +134,8 @@ def _late(created_at: float, *, now: float, started_at: float, fresh_seconds: fl
         return "it is from before the start of this service"
     age = now - created_at
     if age > fresh_seconds:
-        return f"it is {age:.0f} seconds old and only {fresh_seconds:.0f} are fresh (is this machine's clock right?)"
+        limit = f"{fresh_seconds:.0f} seconds"
+        return f"it is {age:.0f} seconds old, the limit is {limit} (is this machine's clock right?)"
     if age < -fresh_seconds:
         return f"it is from {-age:.0f} seconds in the future (this machine's clock is slow)"
     return ""

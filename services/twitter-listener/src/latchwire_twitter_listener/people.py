@@ -87,10 +87,10 @@ class People:
     Args:
         store: where ids are kept.
         lookup: asks X.
-        tell: takes a sentence for the log about a name that changed.
+        tell: takes a sentence for the log about a name that changed, as ``logging`` does.
     """
 
-    def __init__(self, *, store: Store, lookup: Lookup, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, store: Store, lookup: Lookup, tell: Callable[[str, str, str, str], None]) -> None:
         self._store = store
         self._lookup = lookup
         self._tell = tell
@@ -152,7 +152,10 @@ class People:
         self._not_found.pop(key, None)
         if before and before.account.username.casefold() != account.username.casefold():
             self._tell(
-                f"@{before.account.username} is called @{account.username} now; the id {account.id} still counts."
+                "@%s is called @%s now; the id %s still counts.",
+                before.account.username,
+                account.username,
+                account.id,
             )
         self._store.change(
             "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)",

@@ -54,7 +54,7 @@ class Poll:
         wall: seconds since 1970.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, each a part that is handed in
         self,
         *,
         api: XApi,
@@ -126,8 +126,8 @@ class Poll:
                 continue
             if page is None:
                 wait = seconds_to_midnight(self._wall()) + 1
-                said = f"the budget of {self._daily_posts} posts for today (UTC) is used up"
-                self._status.trouble(Trouble.NO_CREDIT, said, now=self._wall(), wait=wait)
+                said = f"{self._daily_posts} posts"
+                self._status.trouble(Trouble.BUDGET, said, now=self._wall(), wait=wait)
                 return wait
             if self._stopping.is_set():
                 return 0

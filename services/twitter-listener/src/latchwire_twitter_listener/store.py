@@ -17,9 +17,12 @@ log = logging.getLogger("latchwire.twitter")
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS seen (origin TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS connects (at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS billed (day TEXT NOT NULL, post TEXT NOT NULL, PRIMARY KEY (day, post)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS billed (
+    day TEXT NOT NULL, post TEXT NOT NULL, PRIMARY KEY (day, post)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (
-    asked TEXT PRIMARY KEY, id TEXT NOT NULL, username TEXT NOT NULL, protected INTEGER NOT NULL, at REAL NOT NULL
+    asked TEXT PRIMARY KEY, id TEXT NOT NULL, username TEXT NOT NULL, protected INTEGER NOT NULL,
+    at REAL NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -57,8 +60,7 @@ class Store:
         return database
 
     def change(self, statement: str, *values: object) -> int:
-        """Runs a statement that changes something and returns how many rows it changed, once it is on the
-        disk."""
+        """Changes something; returns how many rows it was, once they are on the disk."""
         with self._lock:
             return self._database.execute(statement, values).rowcount
 

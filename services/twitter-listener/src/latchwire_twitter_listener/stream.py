@@ -43,7 +43,7 @@ class Stream:
         wall: seconds since 1970.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, each a part that is handed in
         self,
         *,
         api: XApi,
@@ -197,8 +197,7 @@ class Stream:
             connection.wake()
 
     def _pause(self, seconds: float, *, unless_other_than: tuple[str, ...] | None = None) -> None:
-        """Waits; :meth:`stop` ends it at once, and so do rules other than those that may have been the
-        cause."""
+        """Waits; ended at once by :meth:`stop`, and by rules other than those that may be the cause."""
         until = time.monotonic() + seconds * self._pace
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
             if unless_other_than is not None and self._rules != unless_other_than:

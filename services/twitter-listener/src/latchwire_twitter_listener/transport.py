@@ -72,13 +72,13 @@ class Adapter(HTTPAdapter):
         super().__init__()
         self._base = base
 
-    def send(  # the signature is that of requests
+    def send(  # noqa: PLR0913, PLR0917 - the signature is that of requests
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002 - as requests calls it
-        timeout: None | float | tuple[float, float] | tuple[float, None] = None,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
         verify: bool | str = True,  # noqa: FBT001, FBT002 - as requests calls it
-        cert: None | bytes | str | tuple[bytes | str, bytes | str] = None,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Sends it."""

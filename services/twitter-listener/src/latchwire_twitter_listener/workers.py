@@ -21,8 +21,7 @@ class Workers:
         self._stopping = threading.Event()
 
     def submit(self, name: str, job: Job) -> None:
-        """Runs the job after those of the same name. One that dies of a fault of its own takes no other
-        along."""
+        """Runs the job after those of the same name; one that dies takes no other along."""
         with self._lock:
             jobs = self._queues.setdefault(name, queue.SimpleQueue())
             jobs.put(job)
