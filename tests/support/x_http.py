@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         """As http.server calls it."""
         self._serve("DELETE")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Says nothing: a test's output is for the test."""
 
     def _serve(self, method: str) -> None:
@@ -81,9 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             self._token(body)
         elif address.path == "/fake/post":
             said = json.loads(body)
-            author = next(
-                (i for i, n in self.x.accounts.items() if said["author"].lstrip("@") in {i, n}), "999"
-            )
+            author = next((i for i, n in self.x.accounts.items() if said["author"].lstrip("@") in {i, n}), "999")
             self._json(200, {"id": self.x.post(author, said["text"])})
         elif not self._allowed():
             self._json(401, {"title": "Unauthorized", "status": 401, "detail": "Unauthorized"})
@@ -116,9 +114,7 @@ class Handler(BaseHTTPRequestHandler):
                 if all(re.fullmatch(r"[A-Za-z0-9_]{1,15}", name) for name in names):
                     self._json(200, self.x.users([], names))
                 else:
-                    self._json(
-                        400, {"errors": [{"message": "invalid usernames"}], "title": "Invalid Request"}
-                    )
+                    self._json(400, {"errors": [{"message": "invalid usernames"}], "title": "Invalid Request"})
             case "GET", ["users", user_id, "tweets"]:
                 self._json(200, self.x.timeline(user_id, query), self.x.rate_limit)
             case "POST", ["tweets"]:

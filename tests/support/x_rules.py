@@ -15,10 +15,7 @@ _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
 
 def hashtags(text: str) -> list[dict[str, object]]:
     """The hashtag entities of a text, as X writes them."""
-    return [
-        {"start": found.start(), "end": found.end(), "tag": found.group(1)}
-        for found in _HASHTAG.finditer(text)
-    ]
+    return [{"start": found.start(), "end": found.end(), "tag": found.group(1)} for found in _HASHTAG.finditer(text)]
 
 
 def matches(rule: str, post: Mapping[str, object], author: str, other: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from latchwire.log import event
 from latchwire_twitter_listener.api import ApiError
 from latchwire_twitter_listener.obeying import Command
 
@@ -52,7 +53,12 @@ def answer(api: AnswersApi, how: How, command: Command, sentence: str, *, now: f
         else:
             api.direct_message(user_id=command.post.author_id, text=text)
     except ApiError as fault:
-        log.warning(
-            "The outcome could not be told on X: %s device=%s who=%s command=%s",
-            fault, command.device, command.person, command.jti,
-        )  # fmt: skip
+        event(
+            log,
+            logging.WARNING,
+            "The outcome could not be told on X.",
+            device=command.device,
+            who=command.person,
+            command=command.jti,
+            cause=fault,
+        )

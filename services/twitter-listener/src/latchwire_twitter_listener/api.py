@@ -198,9 +198,7 @@ class XApi:
 
     def reply(self, *, post_id: str, text: str) -> None:
         """Posts an answer to that post, in the name of the access token's user."""
-        self._call(
-            lambda: self._client().create_tweet(text=text, in_reply_to_tweet_id=post_id, user_auth=True)
-        )
+        self._call(lambda: self._client().create_tweet(text=text, in_reply_to_tweet_id=post_id, user_auth=True))
 
     def direct_message(self, *, user_id: str, text: str) -> None:
         """Sends that user a direct message, in the name of the access token's user."""
@@ -277,9 +275,7 @@ class XApi:
 
     def _failure(self, response: requests.Response) -> ApiError:
         try:
-            body = next(
-                response.iter_content(4096), b""
-            )  # never more: an error's body has no business being long
+            body = next(response.iter_content(4096), b"")  # never more: an error's body has no business being long
         except requests.RequestException:
             body = b""
         trouble = trouble_of(response.status_code, body.decode("utf-8", "replace"))

@@ -44,7 +44,5 @@ class Connects:
 
     def note(self, *, now: float) -> None:
         """Counts a connect; to be called before it is made."""
-        self._store.change(
-            "DELETE FROM connects WHERE at <= ? OR at > ?", now - WINDOW_SECONDS, now + WINDOW_SECONDS
-        )
+        self._store.change("DELETE FROM connects WHERE at <= ? OR at > ?", now - WINDOW_SECONDS, now + WINDOW_SECONDS)
         self._store.change("INSERT INTO connects VALUES (?)", now)

@@ -5,13 +5,11 @@ Each name may be set itself or point to a file as ``NAME_FILE``. None of them is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from latchwire.errors import ConfigurationError
+from latchwire.config.environment import secret
 
 WHAT_TO_SET = (
-    "Set X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env "
-    "(docs/x.md says how to get them)."
+    "Set X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env (docs/x.md says how to get them)."
 )
 
 
@@ -38,14 +36,14 @@ class Credentials:
         """Reads X_BEARER_TOKEN and so on.
 
         Raises:
-            ConfigurationError: a file that is named cannot be read, or a value cannot be sent in a header.
+            ConfigurationError: a file that is named cannot be read, or a value can be no secret.
         """
         return cls(
-            bearer_token=_read("X_BEARER_TOKEN", environment),
-            consumer_key=_read("X_CONSUMER_KEY", environment),
-            consumer_secret=_read("X_CONSUMER_SECRET", environment),
-            access_token=_read("X_ACCESS_TOKEN", environment),
-            access_token_secret=_read("X_ACCESS_TOKEN_SECRET", environment),
+            bearer_token=secret(environment, "X_BEARER_TOKEN"),
+            consumer_key=secret(environment, "X_CONSUMER_KEY"),
+            consumer_secret=secret(environment, "X_CONSUMER_SECRET"),
+            access_token=secret(environment, "X_ACCESS_TOKEN"),
+            access_token_secret=secret(environment, "X_ACCESS_TOKEN_SECRET"),
         )
 
     @property
@@ -56,19 +54,4 @@ class Credentials:
     @property
     def can_answer(self) -> bool:
         """Whether the outcome could be posted: that takes all four of the user's credentials."""
-        return bool(
-            self.consumer_key and self.consumer_secret and self.access_token and self.access_token_secret
-        )
-
-
-def _read(name: str, environment: Mapping[str, str]) -> str:
-    value = environment.get(name, "").strip()
-    path = environment.get(f"{name}_FILE", "").strip()
-    if not value and path:
-        try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as fault:
-            raise ConfigurationError(f"{name}_FILE: {path} cannot be read ({type(fault).__name__})") from None
-    if not (value.isascii() and (value.isprintable())) or " " in value:
-        raise ConfigurationError(f"{name}: there is a space or a strange character in it; copy it again")
-    return value
+        return bool(self.consumer_key and self.consumer_secret and self.access_token and self.access_token_secret)

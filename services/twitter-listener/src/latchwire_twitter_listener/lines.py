@@ -39,7 +39,7 @@ class Lines:
             elif line:
                 lines.append(line)
         del self._rest[:start]
-        if len(self._rest) > self._most:
+        if len(self._rest) > self._most + 1:  # with the CR of its end
             self._dropping = True
             del self._rest[:-1]  # the last byte may be the CR of its end
         return lines

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from latchwire.errors import LatchwireError
+from latchwire.log import event
 from latchwire_twitter_listener.answers import How, answer
 from latchwire_twitter_listener.api import ApiError, XApi
 from latchwire_twitter_listener.backoff import Backoff
@@ -64,23 +65,25 @@ class Settings:
     Attributes:
         source: ``stream`` or ``poll``.
         poll_seconds: the interval of polling.
-        daily_posts: how many posts a day (UTC) polling may cost.
-        outcome: whether the outcome is posted: ``off``, ``reply`` or ``message``.
+        posts_per_day: how many posts a day (UTC) polling may be billed for.
+        fresh_seconds: how old a post may be; when polling, at least twice the interval.
+        answer: whether the outcome is posted: ``off``, ``reply`` or ``message``.
     """
 
     source: Literal["stream", "poll"] = "stream"
     poll_seconds: float = 30
-    daily_posts: int = 500
-    outcome: How = "off"
+    posts_per_day: int = 500
+    fresh_seconds: float = FRESH_SECONDS
+    answer: How = "off"
 
     def __post_init__(self) -> None:
-        if self.source not in {"stream", "poll"} or self.outcome not in {"off", "reply", "message"}:
-            raise ValueError("source is stream or poll; outcome is off, reply or message")
+        if self.source not in {"stream", "poll"} or self.answer not in {"off", "reply", "message"}:
+            raise ValueError("source is stream or poll; answer is off, reply or message")
 
     @property
-    def fresh_seconds(self) -> float:
-        """How old a post may be: 60 seconds, and at least twice the interval when polling."""
-        return max(FRESH_SECONDS, 2 * self.poll_seconds) if self.source == "poll" else FRESH_SECONDS
+    def limit_seconds(self) -> float:
+        """How old a post may be with this source."""
+        return max(self.fresh_seconds, 2 * self.poll_seconds) if self.source == "poll" else self.fresh_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ class Listener:
         wall: seconds since 1970.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only, each a part that is handed in
+    def __init__(
         self,
         *,
         settings: Settings,
@@ -158,7 +161,7 @@ class Listener:
         if not self._credentials.can_listen:
             self._status.idle(f"The Twitter listener has no credentials. {WHAT_TO_SET}")
             return
-        if self._settings.outcome != "off" and not self._credentials.can_answer:
+        if self._settings.answer != "off" and not self._credentials.can_answer:
             log.warning(
                 "The outcome cannot be posted: that takes X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN "
                 "and X_ACCESS_TOKEN_SECRET in state/.env."
@@ -193,12 +196,16 @@ class Listener:
             return self._status.snapshot
         return replace(self._status.snapshot, billed_today=self._billing.today(now=self._wall()))
 
+    def x_ids(self) -> dict[str, str]:
+        """The ids of accounts that config.json gives by name, by lower-case name: what ``Access`` needs."""
+        return self._people.ids_by_name(self._wishes.people)
+
     def heard(self, message: Mapping[str, object]) -> None:
         """Takes what the source delivers; raises nothing."""
         now = self._wall()
         post = parse_post(message)
         if isinstance(post, NotAPost):
-            log.info("X sent a message that is no post; it was skipped. cause=%r", post.reason)
+            event(log, logging.INFO, "X sent a message that is no post; it was skipped.", cause=post.reason)
             return
         try:
             self._billing.count(message, now=now)
@@ -210,18 +217,14 @@ class Listener:
             self._status.note(f"A post is not obeyed: state/data cannot be written ({fault})", now=now)
             return
         if isinstance(command, Ignored):
-            log.log(
-                logging.INFO if command.told else logging.DEBUG,
-                "A post is ignored: %s. who=twitter:%s command=%s",
-                command.reason, post.author_id, post.post_id,
-            )  # fmt: skip
+            level = logging.INFO if command.told else logging.DEBUG
+            who = f"twitter:{post.author_id}"
+            event(log, level, "A post is ignored.", who=who, post=post.post_id, cause=command.reason)
         elif first:
             self._workers.submit(command.device, lambda: self._do(command))
         else:
-            log.info(
-                "A post was heard again (a duplicate or an edit); it acted already. who=%s command=%s",
-                command.person, command.jti,
-            )  # fmt: skip
+            said = "A post was heard again, as a duplicate or an edit; it acted already."
+            event(log, logging.INFO, said, who=command.person, command=command.jti)
 
     def _decide(self, post: Post, now: float) -> Command | Ignored:
         return decide(
@@ -229,22 +232,22 @@ class Listener:
             self._household,
             now=now,
             started_at=self._started_at,
-            fresh_seconds=self._settings.fresh_seconds,
+            fresh_seconds=self._settings.limit_seconds,
         )
 
     def _do(self, command: Command) -> None:
         """In the device's thread: the post may have grown old while the one before it was done."""
+        about = {
+            "device": command.device,
+            "action": command.action,
+            "who": command.person,
+            "command": command.jti,
+        }
         late = self._decide(command.post, self._wall())
         if isinstance(late, Ignored):
-            log.warning(
-                "A post waited too long for its turn: %s. device=%s action=%s who=%s command=%s",
-                late.reason, command.device, command.action, command.person, command.jti,
-            )  # fmt: skip
+            event(log, logging.WARNING, "A post waited too long for its turn.", **about, cause=late.reason)
             return
-        log.info(
-            "A post asks for an action. device=%s action=%s who=%s command=%s",
-            command.device, command.action, command.person, command.jti,
-        )  # fmt: skip
+        event(log, logging.INFO, "A post asks for an action.", **about)
         try:
             outcome = self._ask(
                 identity=command.identity,
@@ -256,7 +259,7 @@ class Listener:
             self._status.note(f"{command.device} could not be asked: {fault}", now=self._wall())
             return
         if self._credentials.can_answer:
-            answer(self._api, self._settings.outcome, command, outcome.sentence, now=self._wall())
+            answer(self._api, self._settings.answer, command, outcome.sentence, now=self._wall())
 
     def _make_source(self) -> Source:
         if self._settings.source == "poll":
@@ -264,7 +267,7 @@ class Listener:
                 api=self._api,
                 status=self._status,
                 billed_today=lambda: self._billing.today(now=self._wall()),
-                daily_posts=self._settings.daily_posts,
+                daily_posts=self._settings.posts_per_day,
                 every_seconds=self._settings.poll_seconds,
                 pace=self._pace,
                 wall=self._wall,
@@ -287,9 +290,7 @@ class Listener:
 
     def _apply_wishes(self, wishes: Wishes) -> None:
         directory = self._people.directory(wishes.people)
-        self._household = Household(
-            hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets
-        )
+        self._household = Household(hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets)
         self._status.protected(directory.protected)
         self._source.want(
             Wanted(

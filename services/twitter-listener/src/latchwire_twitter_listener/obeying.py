@@ -47,9 +47,7 @@ class Household:
     def __post_init__(self) -> None:
         for hashtag in self.hashtags:
             if not hashtag or hashtag != fold(hashtag):
-                raise ValueError(
-                    f"a hashtag is given without # and folded: {fold(hashtag)!r}, not {hashtag!r}"
-                )
+                raise ValueError(f"a hashtag is given without # and folded: {fold(hashtag)!r}, not {hashtag!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

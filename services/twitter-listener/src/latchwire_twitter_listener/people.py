@@ -107,9 +107,7 @@ class People:
         due = [p for p in people if p.key not in waiting and now - _looked_at(known, p.key) >= AGAIN_SECONDS]
         ids = {p.key: known[p.key].account.id if p.key in known else p.user_id for p in due}
         by_id = {key: user_id for key, user_id in ids.items() if user_id}
-        by_name = {
-            p.key: p.plain_username for p in due if not ids[p.key] and _USERNAME.match(p.plain_username)
-        }
+        by_name = {p.key: p.plain_username for p in due if not ids[p.key] and _USERNAME.match(p.plain_username)}
         for some in _chunks(list(by_id.items())):
             found = {account.id: account for account in self._lookup(ids=[user_id for _, user_id in some])}
             for key, user_id in some:
@@ -141,9 +139,12 @@ class People:
                     problems.append(f"people.{person.name}: X has no account with the id {user_id} any more")
                 if entry and entry.account.protected:
                     protected.append(username)
-        return Directory(
-            people=ids, usernames=tuple(usernames), protected=tuple(protected), problems=tuple(problems)
-        )
+        return Directory(people=ids, usernames=tuple(usernames), protected=tuple(protected), problems=tuple(problems))
+
+    def ids_by_name(self, people: Sequence[Person]) -> dict[str, str]:
+        """The ids that are known of people who are given by name alone, by lower-case name."""
+        known = self._known()
+        return {p.plain_username.lower(): known[p.key].account.id for p in people if not p.user_id and p.key in known}
 
     def _keep(self, key: str, account: Account | None, before: _Known | None, now: float) -> None:
         if account is None:
@@ -181,9 +182,7 @@ def _chunks(items: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 def _unknown(person: Person, *, asked: bool) -> str:
     name = person.plain_username[:40]
     if not _USERNAME.match(name):
-        return (
-            f"people.{person.name}.twitter: @{name} cannot be a name on X (letters, digits and _, at most 15)"
-        )
+        return f"people.{person.name}.twitter: @{name} cannot be a name on X (letters, digits and _, at most 15)"
     if asked:
         return f"people.{person.name}.twitter: X knows no @{name}; compare the spelling"
     return f"people.{person.name}.twitter: the id of @{name} is not known yet"

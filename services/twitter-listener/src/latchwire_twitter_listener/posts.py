@@ -192,7 +192,8 @@ def _hashtags(words: Mapping[str, object]) -> tuple[str, ...] | None:
             if tags is not None:
                 return tags
         if isinstance(part.get("text"), str):
-            return tuple(_fold_all(_HASHTAG.findall(html.unescape(part["text"]))))
+            text = unicodedata.normalize("NFC", html.unescape(part["text"]))  # a lone accent ends a word
+            return tuple(_fold_all(_HASHTAG.findall(text)))
     return None
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from latchwire.log import event
 from latchwire_twitter_listener.api import ApiError, XApi
 from latchwire_twitter_listener.backoff import Backoff, Trouble
 from latchwire_twitter_listener.connection import Connection, Ended, Opened, Woken
@@ -43,7 +44,7 @@ class Stream:
         wall: seconds since 1970.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only, each a part that is handed in
+    def __init__(
         self,
         *,
         api: XApi,
@@ -170,7 +171,7 @@ class Stream:
         for line in lines:
             message = parse_json(line)
             if isinstance(message, NotAPost):
-                log.info("X sent a line that is no post; it was skipped. cause=%r", message.reason)
+                event(log, logging.INFO, "X sent a line that is no post; it was skipped.", cause=message.reason)
                 continue
             error = stream_error(message)
             if error is None:

@@ -72,7 +72,7 @@ class Adapter(HTTPAdapter):
         super().__init__()
         self._base = base
 
-    def send(  # noqa: PLR0913, PLR0917 - the signature is that of requests
+    def send(  # noqa: PLR0917 - the signature is that of requests
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002 - as requests calls it
