@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from latchwire_twitter_listener.store import Store
 
+from latchwire_twitter_listener.store import Store
 from support.x_api import FakeX
 
 

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from latchwire_twitter_listener.backoff import CURE, Backoff, Trouble, trouble_of
 from latchwire_twitter_listener.connects import seconds_to_wait
 from latchwire_twitter_listener.poll import interval_seconds
@@ -79,7 +80,8 @@ def test_every_trouble_has_a_row() -> None:
 
 
 def test_connects_stay_below_the_limit_however_often_the_service_is_restarted() -> None:
-    now, connects = 1_790_000_000.0, []
+    now = 1_790_000_000.0
+    connects: list[float] = []
     for _ in range(300):  # each one dies at once
         now += seconds_to_wait(connects, now=now) + 0.5
         connects.append(now)

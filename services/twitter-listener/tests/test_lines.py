@@ -1,6 +1,7 @@
 """Bytes → lines, wherever they are cut."""
 
 import pytest
+
 from latchwire_twitter_listener.lines import Lines
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from latchwire_twitter_listener.api import Account, ApiError
 from latchwire_twitter_listener.backoff import Trouble
 from latchwire_twitter_listener.billing import Billing, seconds_to_midnight

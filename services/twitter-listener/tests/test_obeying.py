@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from latchwire_twitter_listener.obeying import Command, Household, Ignored, Target, decide, jti_of
 from latchwire_twitter_listener.posts import Post, PostKind
 

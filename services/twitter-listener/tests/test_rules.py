@@ -16,8 +16,8 @@ def test_retweets_among_the_people_are_asked_for_though_their_hashtag_may_be_cut
 
 
 def test_many_people_and_hashtags_are_spread_over_rules_within_the_limit() -> None:
-    names = [f"user_{number:010}" for number in range(120)]
-    tags = [f"hashtag{number}" for number in range(80)]
+    names = [f"user_{number:010}" for number in range(90)]
+    tags = [f"hashtag{number}" for number in range(50)]
     rules = wanted_rules(usernames=names, hashtags=tags, retweets=True)
     assert max(map(len, rules)) <= MOST_CHARACTERS
     for name in names:

@@ -66,6 +66,76 @@ class Poll:
         pace: float = 1,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._api = api
+        self._status = status
+        self._billed_today = billed_today
+        self._daily_posts = daily_posts
+        self._every = every_seconds
+        self._pace = pace
+        self._wall = wall
+        self._wanted = Wanted()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._since: dict[str, str] = {}
+        # Half a minute earlier, for X refuses a start that its own clock has not reached.
+        self._start = datetime.fromtimestamp(int(wall()) - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def want(self, wanted: Wanted) -> None:
+        """Whom to ask for from now on."""
+        waited_for_somebody, self._wanted = self._wanted.nothing, wanted
+        if waited_for_somebody and not wanted.nothing:
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Ends :meth:`run` at once."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self, deliver: Deliver) -> None:
+        """Delivers what the people post until :meth:`stop`."""
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                wait = self._round(deliver)
+            except ApiError as fault:
+                backoff, wait = backoff.after(fault.trouble, now=self._wall(), reset_at=fault.reset_at)
+                self._status.trouble(fault.trouble, fault.detail, now=self._wall(), wait=wait)
+            else:
+                backoff = Backoff()
+            self._wake.wait(wait * self._pace)
+
+    def _round(self, deliver: Deliver) -> float:
+        """Asks for everybody once; the seconds until the next round."""
+        wanted, interval = self._wanted, self._every
+        if wanted.nothing:
+            self._status.trouble(Trouble.NO_RULES, "", now=self._wall(), wait=3600)
+            return 3600
+        for user_id in wanted.user_ids:
+            try:
+                page = self._ask(user_id, deliver)
+            except ApiError as fault:
+                if fault.trouble is not Trouble.UNEXPECTED:
+                    raise
+                # This account alone, most likely (deleted, suspended): the others are still asked for.
+                self._status.note(f"X does not give the posts of {user_id}: {fault}", now=self._wall())
+                continue
+            if page is None:
+                wait = seconds_to_midnight(self._wall()) + 1
+                said = f"{self._daily_posts} posts"
+                self._status.trouble(Trouble.BUDGET, said, now=self._wall(), wait=wait)
+                return wait
+            if self._stopping.is_set():
+                return 0
+            interval = interval_seconds(
+                self._every,
+                people=len(wanted.user_ids),
+                remaining=page.remaining,
+                reset_at=page.reset_at,
+                now=self._wall(),
+            )
         self._status.connected(now=self._wall())
         return interval
 

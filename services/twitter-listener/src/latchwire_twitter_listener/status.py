@@ -104,7 +104,7 @@ class Status:
 
     def trouble(self, trouble: Trouble, detail: str, *, now: float, wait: float) -> None:
         """Something went wrong; X is asked again in ``wait`` seconds."""
-        said = f"{trouble.value} ({detail})." if detail else f"{trouble.value}."
+        said = f"{trouble.value[0].upper()}{trouble.value[1:]}{f' ({detail})' if detail else ''}."
         cure = CURE.get(trouble, "")
         if self._told is not trouble:
             self._told = trouble

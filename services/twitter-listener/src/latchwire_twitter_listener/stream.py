@@ -141,6 +141,9 @@ class Stream:
         lines = Lines()
         heard = time.monotonic()
         while not self._stopping.is_set():
+            problem = self._reconcile()  # rules may have changed since the last event
+            if problem:
+                return problem
             patience = self._keep_alive if lived_from else OPEN_SECONDS
             event = connection.next(timeout=heard + patience - time.monotonic())
             match event:
@@ -149,9 +152,6 @@ class Stream:
                 case Ended():
                     return event
                 case Woken():
-                    problem = self._reconcile()
-                    if problem:
-                        return problem
                     continue
                 case Opened():
                     lived_from.append(time.monotonic())
