@@ -6,4 +6,9 @@ seen        each post acts once
 people      names → numeric ids, looked at again daily
 source      the seam behind which posts come from: ``stream`` or ``poll``
 listener    ties these together and asks the signing half of Latchwire to do it
+main        the program: the listener in the frame that all services share
 """
+
+from typing import Final
+
+__version__: Final = "0.1.0"

@@ -118,6 +118,7 @@ class Listener:
         ask: the signing half.
         base: where X is.
         on_change: called with each new snapshot; has to return at once.
+        on_ids: called with the ids that were looked up, by lower-case name, before they count.
         pace: what each wait for X is multiplied with; 1 but in tests.
         wall: seconds since 1970.
     """
@@ -132,6 +133,7 @@ class Listener:
         ask: Ask,
         base: str = LIVE_BASE,
         on_change: Callable[[Snapshot], None] = lambda _: None,
+        on_ids: Callable[[Mapping[str, str]], None] = lambda _: None,
         pace: float = 1,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -141,6 +143,7 @@ class Listener:
         self._ask = ask
         self._pace = pace
         self._wall = wall
+        self._on_ids = on_ids
         self._started_at = wall()
         self._store = Store(path=data / "twitter-listener.sqlite")
         self._seen = Seen(store=self._store)
@@ -290,6 +293,7 @@ class Listener:
 
     def _apply_wishes(self, wishes: Wishes) -> None:
         directory = self._people.directory(wishes.people)
+        self._on_ids(self._people.ids_by_name(wishes.people))
         self._household = Household(hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets)
         self._status.protected(directory.protected)
         self._source.want(
