@@ -260,6 +260,10 @@ def test_the_status_tells_what_a_person_wants_to_know(x: FakeX, start: Start) ->
     x.post("101", "", retweet_of=said)
     until(lambda: listener.snapshot().billed_today == 2, listener)
     until(lambda: listener.snapshot().protected == ("jane_doe",), listener)
+    said_of_it = " ".join(listener.snapshot().sentences())
+    assert "Listening to X by stream since 20" in said_of_it
+    assert "Posts billed today: 2." in said_of_it
+    assert "@jane_doe is a protected account" in said_of_it
     told = listener.snapshot().as_json()
     assert told["health"] == "connected"
     assert told["billedToday"] == 2

@@ -114,10 +114,10 @@ def health_of(snapshot: Snapshot) -> Health:
     """Idle is healthy and says what to set; X away for a moment is no trouble, for a minute or longer it is."""
     if snapshot.health == "idle":
         return Health((), (snapshot.message,))
+    notes = tuple(snapshot.sentences())
     waits = (snapshot.next_try or 0) - (snapshot.last_error_at or 0)
     if snapshot.health == "waiting" and waits >= _LONG_WAIT:
-        return Health((f"X: {snapshot.last_error} {snapshot.message}".strip(),))
-    notes = tuple(f"@{name} is a protected account on X and will never be heard." for name in snapshot.protected)
+        return Health((f"X: {snapshot.last_error} {snapshot.message}".strip(),), notes)
     return Health((), notes)
 
 

@@ -6,7 +6,7 @@ that waits for new credits all night writes one line about it.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -46,6 +46,21 @@ class Snapshot:
     next_try: float | None = None
     billed_today: int = 0
     protected: tuple[str, ...] = ()
+
+    def sentences(self) -> Iterator[str]:
+        """For ``latchwire status``: what a person wants to know, a sentence each. Times are UTC."""
+        if self.connected_since is not None:
+            yield f"Listening to X by {self.source} since {_rfc3339(self.connected_since)}."
+        if self.last_post is not None:
+            yield f"The last post was heard at {_rfc3339(self.last_post)}."
+        if self.next_try is not None:
+            yield f"X is asked again at {_rfc3339(self.next_try)}."
+        if self.last_error and self.last_error_at is not None:
+            yield f"The last trouble was at {_rfc3339(self.last_error_at)}: {self.last_error}"
+        if self.billed_today:
+            yield f"Posts billed today: {self.billed_today}."
+        for username in self.protected:
+            yield f"@{username} is a protected account on X and will never be heard."
 
     def as_json(self) -> Mapping[str, object]:
         """For the status topic: camelCase names, times in RFC 3339, what is empty left out."""
