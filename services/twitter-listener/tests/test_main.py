@@ -58,7 +58,7 @@ def test_a_changed_source_and_new_credentials_make_the_listener_anew(places: Pla
     members = Members(places=places)
     before = fingerprint(members)
     places.config.write_text(
-        places.config.read_text().replace('"people"', '"twitter": {"source": "poll"}, "people"', 1)
+        places.config.read_text().replace('"people"', '"ingresses": {"twitter": {"source": "poll"}}, "people"', 1)
     )
     changed = fingerprint(members)
     assert changed != before

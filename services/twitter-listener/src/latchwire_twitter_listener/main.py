@@ -1,6 +1,6 @@
 """The program ``latchwire-twitter-listener``: puts the parts together, in the frame that all services share.
 
-Its one member is made anew when a credential, a key, an address or the section ``twitter`` of config.json changes.
+Its one member is made anew when a credential, a key, an address or ``ingresses.twitter`` of config.json changes.
 Changed people and hashtags are taken over within seconds without that.
 """
 
