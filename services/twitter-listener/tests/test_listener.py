@@ -14,11 +14,11 @@ import pytest
 from latchwire.config.loading import load
 from latchwire.errors import LatchwireError
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.listener import Answer, Listener, Settings, Wishes
+from latchwire_twitter_listener.listener import Answer, Listener
 from latchwire_twitter_listener.obeying import Target
 from latchwire_twitter_listener.people import Person
 from latchwire_twitter_listener.status import Snapshot
-from latchwire_twitter_listener.wishes import settings_of, wishes_of
+from latchwire_twitter_listener.wishes import Settings, Wishes, settings_of, wishes_of
 from support.x_api import FakeX
 from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Fault
 from support.x_rules import moved_to_now
@@ -350,3 +350,25 @@ def test_stopping_is_at_once_and_nothing_more_is_asked(x: FakeX, start: Start, a
     ask.hold["front-door"].set()
     time.sleep(0.1)
     assert len(ask.asked) == 1
+
+
+def test_what_cannot_be_remembered_is_not_done(x: FakeX, start: Start, ask: FakeAsk) -> None:
+    listener = start()
+    listener._store.close()  # as if the disk were gone
+    x.post("101", "#unlock")
+    until(lambda: "state/data cannot be written" in listener.snapshot().last_error, listener)
+    listener.update(WISHES)
+    until(lambda: "Nobody is obeyed" in listener.snapshot().last_error, listener)
+    assert ask.asked == []
+
+
+def test_a_clock_that_was_set_back_does_not_shut_everybody_out(x: FakeX, start: Start, ask: FakeAsk) -> None:
+    ahead = [1000.0]
+    listener = start(wall=lambda: time.time() + ahead[0])
+    ahead[0] = 0
+    x.post("999", "@john_smith anything")
+    x.send({"data": x.posts[x.post("101", "nothing")]})
+    until(lambda: listener.snapshot().last_post is not None, listener)
+    time.sleep(1)  # X gives whole seconds, and the clock counts from the second of its setting
+    x.post("101", "#unlock")
+    until(lambda: len(ask.asked) == 1, listener)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from latchwire.errors import ConfigurationError
 from latchwire_twitter_listener.api import Account, ApiError
 from latchwire_twitter_listener.backoff import Trouble
 from latchwire_twitter_listener.billing import Billing, seconds_to_midnight
@@ -67,6 +68,15 @@ def test_a_damaged_memory_is_set_aside_and_told(tmp_path: Path, caplog: pytest.L
     store.close()
     assert "was damaged" in caplog.text
     assert (tmp_path / "data.damaged").exists()
+
+
+def test_a_memory_that_cannot_be_used_is_told_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with pytest.raises(ConfigurationError, match=r"data/x\.sqlite cannot be used .*; look at the disk's space"):
+        Store(path=tmp_path / "data" / "x.sqlite")
+    (tmp_path / "x.sqlite").mkdir()
+    with pytest.raises(ConfigurationError, match="unable to open"):
+        Store(path=tmp_path / "x.sqlite")
 
 
 def test_connects_are_counted_across_restarts(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_too_many_requests_wait_for_the_reset_time_and_stopping_is_at_once(x: Fa
     begun = time.monotonic()
     running.poll.stop()
     running.thread.join(5)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 2
 
 
 def test_a_rate_limit_that_would_not_last_stretches_the_interval(x: FakeX, start: Start) -> None:

@@ -5,11 +5,12 @@ without secrets. The stream itself is opened here and read in ``stream.py``: twe
 pause after a clean close (measured: 450 connects in a second) and ends for good on an unknown line.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 import tweepy  # type: ignore[import-untyped]  # tweepy ships no types
@@ -19,6 +20,8 @@ from latchwire_twitter_listener import transport
 from latchwire_twitter_listener.backoff import Trouble, trouble_of
 from latchwire_twitter_listener.credentials import Credentials
 from latchwire_twitter_listener.posts import is_id, printable
+
+log = logging.getLogger("latchwire.twitter")
 
 POST_FIELDS: Final = "author_id,created_at,entities,referenced_tweets,edit_history_tweet_ids,note_tweet"
 _STREAM: Final = "/2/tweets/search/stream"
@@ -85,6 +88,8 @@ class XApi:
         if not base.startswith(("https://", "http://")):
             raise ValueError(f"X_API_BASE: {base!r} is no address; it starts with https://")
         self.base = base.rstrip("/")
+        if base.startswith("http://") and urlsplit(base).hostname not in {"127.0.0.1", "::1", "localhost"}:
+            log.warning("X_API_BASE is not https: the token of the X app crosses the network in the clear.")
         self._credentials = credentials
         self._token = credentials.bearer_token
         self._token_since = time.monotonic()

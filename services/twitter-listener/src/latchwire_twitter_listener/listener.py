@@ -10,20 +10,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from latchwire.errors import LatchwireError
 from latchwire.log import event
-from latchwire_twitter_listener.answers import How, answer
+from latchwire_twitter_listener.answers import answer
 from latchwire_twitter_listener.api import ApiError, XApi
 from latchwire_twitter_listener.backoff import Backoff
 from latchwire_twitter_listener.billing import Billing
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.credentials import WHAT_TO_SET, Credentials
-from latchwire_twitter_listener.obeying import FRESH_SECONDS, Command, Household, Ignored, Target, decide
-from latchwire_twitter_listener.people import AGAIN_SECONDS, People, Person
+from latchwire_twitter_listener.obeying import Command, Household, Ignored, decide
+from latchwire_twitter_listener.people import AGAIN_SECONDS, People
 from latchwire_twitter_listener.poll import Poll
 from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
 from latchwire_twitter_listener.seen import Seen
@@ -32,6 +32,7 @@ from latchwire_twitter_listener.status import Snapshot, Status
 from latchwire_twitter_listener.store import Store
 from latchwire_twitter_listener.stream import Stream
 from latchwire_twitter_listener.transport import LIVE_BASE
+from latchwire_twitter_listener.wishes import Settings, Wishes
 from latchwire_twitter_listener.workers import Workers
 
 log = logging.getLogger("latchwire.twitter")
@@ -56,55 +57,6 @@ class Ask(Protocol):
             action: one of its actions.
             message_id: becomes the command's ``jti``.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to listen.
-
-    Attributes:
-        source: ``stream`` or ``poll``.
-        poll_seconds: the interval of polling.
-        posts_per_day: how many posts a day (UTC) polling may be billed for.
-        fresh_seconds: how old a post may be; when polling, at least twice the interval.
-        answer: whether the outcome is posted: ``off``, ``reply`` or ``message``.
-    """
-
-    source: Literal["stream", "poll"] = "stream"
-    poll_seconds: float = 30
-    posts_per_day: int = 500
-    fresh_seconds: float = FRESH_SECONDS
-    answer: How = "off"
-
-    def __post_init__(self) -> None:
-        if self.source not in {"stream", "poll"} or self.answer not in {"off", "reply", "message"}:
-            raise ValueError("source is stream or poll; answer is off, reply or message")
-
-    @property
-    def limit_seconds(self) -> float:
-        """How old a post may be with this source."""
-        return max(self.fresh_seconds, 2 * self.poll_seconds) if self.source == "poll" else self.fresh_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the user's file says for this listener.
-
-    Attributes:
-        people: who has an account on X.
-        hashtags: what each hashtag stands for; keys folded (``posts.fold``).
-        no_retweets: the devices that do not obey retweets.
-        devices: all devices that a hashtag names.
-    """
-
-    people: tuple[Person, ...] = ()
-    hashtags: Mapping[str, Target] = field(default_factory=dict)
-    no_retweets: frozenset[str] = frozenset()
-
-    @property
-    def retweets(self) -> bool:
-        """Whether any device obeys retweets."""
-        return any(target.device not in self.no_retweets for target in self.hashtags.values())
 
 
 class Listener:
@@ -152,6 +104,7 @@ class Listener:
         self._api = XApi(credentials=credentials, base=base)
         self._people = People(store=self._store, lookup=self._api.accounts, tell=log.warning)
         self._household = Household()
+        self._problems: frozenset[str] = frozenset()
         self._source = self._make_source()
         self._workers = Workers()
         self._stopping = threading.Event()
@@ -197,7 +150,11 @@ class Listener:
         """How it is now."""
         if self._stopping.is_set():
             return self._status.snapshot
-        return replace(self._status.snapshot, billed_today=self._billing.today(now=self._wall()))
+        try:
+            billed = self._billing.today(now=self._wall())
+        except sqlite3.Error:
+            return self._status.snapshot
+        return replace(self._status.snapshot, billed_today=billed)
 
     def x_ids(self) -> dict[str, str]:
         """The ids of accounts that config.json gives by name, by lower-case name: what ``Access`` needs."""
@@ -206,24 +163,26 @@ class Listener:
     def heard(self, message: Mapping[str, object]) -> None:
         """Takes what the source delivers; raises nothing."""
         now = self._wall()
+        self._started_at = min(self._started_at, now)  # the clock was set back since
         post = parse_post(message)
         if isinstance(post, NotAPost):
             event(log, logging.INFO, "X sent a message that is no post; it was skipped.", cause=post.reason)
             return
         try:
-            self._billing.count(message, now=now)
+            self._obey(post, now)
+            self._billing.count(message, now=now)  # after it, for each write to a disk takes its time
             self._status.post(now=now, billed_today=self._billing.today(now=now))
-            command = self._decide(post, now)
-            first = isinstance(command, Command) and self._seen.claim(post.origin_id, now=now)
         except sqlite3.Error as fault:
             # What cannot be remembered must not be done: it could be done twice.
-            self._status.note(f"A post is not obeyed: state/data cannot be written ({fault})", now=now)
-            return
+            self._status.note(f"Posts are not obeyed: state/data cannot be written ({fault})", now=now)
+
+    def _obey(self, post: Post, now: float) -> None:
+        command = self._decide(post, now)
         if isinstance(command, Ignored):
             level = logging.INFO if command.told else logging.DEBUG
             who = f"twitter:{post.author_id}"
             event(log, level, "A post is ignored.", who=who, post=post.post_id, cause=command.reason)
-        elif first:
+        elif self._seen.claim(post.origin_id, now=now):
             self._workers.submit(command.device, lambda: self._do(command))
         else:
             said = "A post was heard again, as a duplicate or an edit; it acted already."
@@ -289,10 +248,15 @@ class Listener:
     def _apply(self) -> None:
         """Puts in force what is known of people and hashtags now."""
         with self._applying:  # so that old wishes never come after new ones
-            self._apply_wishes(self._wishes)
+            try:
+                self._apply_wishes(self._wishes)
+            except sqlite3.Error as fault:
+                self._household = Household()  # rather nobody than somebody who was taken out
+                self._status.note(f"Nobody is obeyed: state/data cannot be read ({fault})", now=self._wall())
 
     def _apply_wishes(self, wishes: Wishes) -> None:
         directory = self._people.directory(wishes.people)
+        self._problems = frozenset(directory.problems)
         self._on_ids(self._people.ids_by_name(wishes.people))
         self._household = Household(hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets)
         self._status.protected(directory.protected)
@@ -322,8 +286,7 @@ class Listener:
             if self._stopping.is_set():
                 return
             self._apply()
-            problems = frozenset(self._people.directory(self._wishes.people).problems)
-            for problem in sorted(problems - told):
+            for problem in sorted(self._problems - told):
                 self._status.note(problem, now=now)
-            told = problems
+            told = self._problems
             self._look_again.wait(max(wait * self._pace, 0.01))

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from latchwire.errors import ConfigurationError
+
 log = logging.getLogger("latchwire.twitter")
 
 _SCHEMA: Final = """
@@ -32,17 +34,22 @@ class Store:
 
     Args:
         path: the database's file; its folder is made, readable by the owner alone.
+
+    Raises:
+        ConfigurationError: the file cannot be opened or written, though it is not damaged.
     """
 
     def __init__(self, *, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._path = path
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._database = self._open()
-        except sqlite3.DatabaseError as fault:
-            if isinstance(fault, sqlite3.OperationalError):
-                raise  # no space, no permission: the file itself is not damaged
+        except (OSError, sqlite3.OperationalError) as fault:
+            raise ConfigurationError(
+                f"data/{path.name} cannot be used ({fault}); look at the disk's space and the folder's owner"
+            ) from None
+        except sqlite3.DatabaseError:
             aside = path.with_suffix(".damaged")
             path.replace(aside)
             log.warning("The listener's memory was damaged, was set aside as %s and starts anew.", aside.name)
