@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp test check format lock clean
+.PHONY: help run whatsapp tweet test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -9,7 +9,12 @@ run: ## set up what is missing, then run the broker and all services; Ctrl-C end
 	@scripts/run
 
 whatsapp: ## say something to the running demo as Twilio would: make whatsapp TEXT="unlock the front door"
-	@LATCHWIRE_TEXT="$(TEXT)" .venv/bin/python -m latchwire_whatsapp_webhook.say "$$LATCHWIRE_TEXT"
+	@test -n "$$TEXT" || { echo 'Say what:  make whatsapp TEXT="unlock the front door"'; exit 2; }
+	@.venv/bin/python -m latchwire_whatsapp_webhook.say "$$TEXT"
+
+tweet: ## post something to the running demo's stand-in for X: make tweet TEXT="home soon \#unlock"
+	@test -n "$$TEXT" || { echo 'Say what:  make tweet TEXT="#unlock"'; exit 2; }
+	@scripts/demo-x post "$$TEXT"
 
 test: ## set up what is missing, then run every test
 	@scripts/setup

@@ -97,7 +97,7 @@ def main() -> int | str:
         return f"latchwire: {error}"
     manager = Runner(LeavingPrinter(sys.stdout))
     for process, command in processes.items():
-        manager.add_process(process, command, env={**variables, "PYTHONUNBUFFERED": "1"})
+        manager.add_process(process, command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     # honcho's own children inherit this handler, and ignore the SIGTERM.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     manager.loop()

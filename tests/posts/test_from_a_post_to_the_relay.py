@@ -37,7 +37,6 @@ class House:
         self.environment = {
             "PATH": f"{PROGRAMS}:{os.environ['PATH']}:/usr/sbin",
             "LATCHWIRE_STATE": str(self.state),
-            "LATCHWIRE_EXAMPLE_PEOPLE": "1",
             "BROKER_PORT": str(port),
             "X_API_BASE": x.base,
             "X_BEARER_TOKEN": BEARER,

@@ -19,6 +19,7 @@ import queue
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -292,8 +293,11 @@ def main() -> None:
         base = os.environ.get("X_API_BASE") or f"http://127.0.0.1:{DEMO_PORT}"
         data = json.dumps({"author": given.author, "text": given.text}).encode()
         request = urllib.request.Request(f"{base}/fake/post", data=data)  # noqa: S310 - their own fake
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - their own fake
-            sys.stdout.write(answer.read().decode() + "\n")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - their own fake
+                sys.stdout.write(answer.read().decode() + "\n")
+        except urllib.error.URLError as error:
+            sys.exit(f"The stand-in for X does not answer at {base} ({error.reason}); start it with: make run")
 
 
 if __name__ == "__main__":

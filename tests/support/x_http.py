@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from support.x_api import FakeX
 
-BEARER: Final = "fake-bearer-token-AAAA%2FBBBB"
+BEARER: Final = "demo-bearer-token-AAAA%2FBBBB"
 CONSUMER_KEY: Final = "fake-consumer-key"
 CONSUMER_SECRET: Final = "fake-consumer-secret"
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from latchwire.config.environment import environment, secret, value
-from latchwire.config.examples import check_example_people
+from latchwire.config.examples import DEMO, check_example_people
+from latchwire.config.home import Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
@@ -46,7 +47,7 @@ class TwitterListener:
     def __init__(self, *, places: Places, variables: Mapping[str, str]) -> None:
         config = Reloading(places.config)
         check_example_people(config.current(), variables)
-        credentials = Credentials.from_environment(variables)
+        credentials = credentials_for(config.current(), variables)
         base = value(variables, "X_API_BASE") or LIVE_BASE
         if not base.startswith(("https://", "http://")):
             raise ConfigurationError(f'X_API_BASE: "{base}" is no address; it starts with https://')
@@ -121,6 +122,19 @@ def health_of(snapshot: Snapshot) -> Health:
     return Health((), notes)
 
 
+def credentials_for(config: Config, variables: Mapping[str, str]) -> Credentials:
+    """The credentials that may be used: the demo's stand-in for X, where anybody here can post, moves nothing real.
+
+    Raises:
+        ConfigurationError: a credential that cannot be read.
+    """
+    found = Credentials.from_environment(variables)
+    is_stand_in = found.bearer_token.startswith(DEMO)
+    if is_stand_in and not all(agent.simulated for agent in config.agents.values()):
+        return Credentials()
+    return found
+
+
 class Members:
     """What to run now, for the frame.
 
@@ -159,7 +173,9 @@ class Members:
                 parts.append(str(error.errno))
         try:
             config = load(self._places.config)
-            self._settings = repr(settings_of(config))  # of the last valid file, which stays in force
+            self._settings = repr(
+                (settings_of(config), credentials_for(config, variables).can_listen)
+            )  # of the last valid file, which stays in force
             check_example_people(config, variables)
         except ConfigurationError as error:
             if not self._places.config.exists() or "invented" in str(error):

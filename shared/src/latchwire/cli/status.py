@@ -55,7 +55,10 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
     where = here.endpoint
     broker: dict[str, Any] = {"address": f"{where.host}:{where.port}", "tls": where.ca_file is not None}
     if survey.trouble:
-        broker["trouble"] = f"{survey.trouble}. Start it: make run, or docker compose up"
+        cure = "Start it: make run, or docker compose up"
+        if "refuses" in survey.trouble:
+            cure = "Another broker may have that port; else make logins and broker agree: ./latchwire init, restart it"
+        broker["trouble"] = f"{survey.trouble}. {cure}"
     agents = {} if survey.trouble else {name: _agent(name, config, survey) for name in config.agents}
     issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
     ingresses = {name: _service(name, survey, config.digest) for name in issuers}
