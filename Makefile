@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+	@sed -n 's/\\#/#/;s/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
 
 run: ## set up what is missing, then run the broker and all services; Ctrl-C ends them
 	@scripts/run

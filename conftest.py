@@ -1,5 +1,6 @@
 """Fixtures for every test of the repository: real brokers on the loopback interface."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,3 +36,14 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One broker for a whole test run (one for each worker), for tests that use names of their own."""
     with Broker(folder=tmp_path_factory.mktemp("shared-broker")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Gives the loggers back as a test found them: a program configures them for its whole process."""
+    loggers = [logging.getLogger(), logging.getLogger("latchwire")]
+    levels, handlers = [logger.level for logger in loggers], list(loggers[0].handlers)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    loggers[0].handlers[:] = handlers
