@@ -6,6 +6,7 @@ looks again. Neither topic is signed: whoever owns the broker can silence an age
 """
 
 import json
+import math
 import os
 from collections import deque
 from typing import Final, NamedTuple
@@ -14,6 +15,8 @@ ASIDE_SECONDS: Final = 600.0
 """After so long the one that stands aside looks again."""
 ASSERT_SECONDS: Final = 1.0
 """At most so often a process answers a strange nonce."""
+TOGETHER_SECONDS: Final = 1.0
+"""Processes that started nearer to each other than this have, for all they can know, started together."""
 _OWN_NONCES: Final = 16
 
 
@@ -65,13 +68,26 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> bool:
         """Whether a live status shows an older process, so that this one has to stand aside from now on."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if not isinstance(up, (int, float)) or not isinstance(instance, str) or instance == self.instance:
+        if not isinstance(up, (int, float)) or not math.isfinite(up) or not isinstance(instance, str):
+            return False
+        if instance == self.instance:
             return False
         self._seen = now
-        if self.is_aside or Rank(up, instance) < self.rank(now):
+        if self.is_aside or not self._is_older(Rank(up, instance), now):
             return False
         self.aside_since = now
         return True
+
+    def _is_older(self, other: Rank, now: float) -> bool:
+        """Whether the other process stays, and this one stands aside.
+
+        What the other told is a moment old, so of two that started together each would find itself the older one;
+        between them the name decides alone. There is no case in which both stand aside.
+        """
+        own = self.rank(now)
+        if abs(other.up - own.up) < TOGETHER_SECONDS:
+            return other.instance > own.instance
+        return other.up > own.up
 
     def look_again(self, now: float, *, quiet: float) -> bool:
         """Whether the other has been silent for ``quiet`` seconds, so that this process goes on."""

@@ -52,7 +52,7 @@ class OpenCommand:
         self.ticket: int | None = None
         self.denied = ""
         self.answer: Answer | None = None
-        self.is_late = False
+        self.is_late = self.is_over = False
         self.done = threading.Event()
         self._nonce = ""
         self._until = 0
@@ -74,14 +74,19 @@ class OpenCommand:
         return sign(command.to_claims(), typ=COMMAND, kid=self.key.kid, secret=self.key.secret)
 
     def believes(self, receipt: Receipt) -> bool:
-        """Whether the receipt is about this try: of two tries, the first one's refusal must not end the second.
+        """Whether the receipt is about this try and not about another signing of the same command.
 
-        A ``stale-nonce`` is about the second try only if it names that try's own nonce as too old; the other ones may
-        have been made before the second try, which may be acting by now.
+        The same jti may have been signed over another nonce: by the first of two tries, or by a process that heard the
+        same words before this one was started. Whoever owns the broker can hand that one to the agent now, or a copy
+        of its receipt to us. It was too late; this one may still come in time. All other receipts are about the
+        command itself, over whichever nonce it came.
         """
-        if receipt.cause is not Cause.STALE_NONCE or self._tries < 2:  # the second try
+        if receipt.cause not in {Cause.STALE_NONCE, Cause.UNKNOWN_NONCE}:
             return True
-        return receipt.nonce == self._nonce and receipt.age is not None and receipt.age > self._until
+        if receipt.over != self._nonce:
+            return False
+        is_current = receipt.cause is Cause.STALE_NONCE and receipt.nonce == self._nonce
+        return not is_current or (receipt.age is not None and receipt.age > self._until)
 
     def may_try_again(self, receipt: Receipt) -> bool:
         """Whether this refusal is tried again by itself."""
@@ -93,6 +98,7 @@ class OpenCommand:
             and receipt.age is not None
             and now() < self.ends_at - 0.1
             and not self.is_late
+            and not self.is_over
         )
 
     def is_new(self, nonce: str) -> bool:

@@ -188,7 +188,9 @@ class Sender:
             return self._agents.nonce(agent) or Cause.NO_NONCE
 
     def _publish(self, command: OpenCommand, nonce: HeardNonce) -> bool:
-        token = command.sign_over(nonce)
+        return self._send(command, command.sign_over(nonce))
+
+    def _send(self, command: OpenCommand, token: str) -> bool:
         expiry = max(1, round(command.ends_at - now()))
         ticket = self._bus.publish(topics.command(command.agent, command.device), token, expiry=expiry)
         command.ticket = ticket
@@ -198,11 +200,12 @@ class Sender:
         command.done.wait(min(seconds, max(0.0, command.latest - now())))
         with self._changed:
             if command.answer is not None:
+                command.is_over = True  # a person is told: it must not be tried again after that
                 self._open.pop(command.jti, None)
                 return command.answer
             command.is_late = True  # from now on whatever comes is the truth that follows
             self._forget_old()
-        return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
+            return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
     def _forget_old(self) -> None:
         for jti, command in list(self._open.items()):
@@ -307,22 +310,33 @@ class Sender:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
         nonce, age = receipt.nonce, receipt.age
         known = self._agents.nonce(command.agent)
+        refusal = of.from_receipt(receipt, command.device, command.action)
         if nonce is None or age is None or known is None or not command.is_new(nonce):
-            command.wants_nonce = True
-            command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
+            with self._changed:
+                command.wants_nonce = True
+                command.answer = refusal  # if no other nonce comes
             return
-        event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
-        self._publish(command, HeardNonce(nonce, known.lifetime, now() - max(0, age - 1)))  # it was rounded up
+        made = now() - max(0, age - 1)  # its age was rounded up: it was made before that moment
+        self._second_try(command, HeardNonce(nonce, known.lifetime, made), refusal)
 
     def _try_again_over_new_nonce(self, agent: str) -> None:
         nonce = self._agents.nonce(agent)
         for command in list(self._open.values()):
-            if command.wants_nonce and command.agent == agent and nonce and command.is_new(nonce.value):
-                with self._changed:
-                    if command.is_late or command.done.is_set():
-                        continue
-                    command.answer = None
-                self._publish(command, nonce)
+            refusal = command.answer
+            if command.wants_nonce and command.agent == agent and nonce and refusal and command.is_new(nonce.value):
+                self._second_try(command, nonce, refusal)
+
+    def _second_try(self, command: OpenCommand, nonce: HeardNonce, refusal: Answer) -> None:
+        """Signs and publishes again, unless whoever asked was told something meanwhile."""
+        with self._changed:  # with the lock of _wait: what a person is told must be true of the second try, too
+            if command.is_late or command.is_over:
+                self._end(command, refusal)
+                return
+            command.answer = None
+            token = command.sign_over(nonce)
+        event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
+        if not self._send(command, token):
+            self._end(command, refusal)
 
     def _end(self, command: OpenCommand, answer: Answer) -> None:
         with self._changed:
