@@ -30,6 +30,7 @@ class OpenCommand:
         jti: the command's id; the second try has the same one, so that it is one command.
         patience: seconds from now after which it must not be begun any more.
         on_late: told what came of it if a receipt comes after the person was told ``no answer``.
+        clock: seconds of ``CLOCK_BOOTTIME``.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class OpenCommand:
         jti: str,
         patience: float,
         on_late: Callable[[Answer], None] | None,
+        clock: Callable[[], float] = now,
     ) -> None:
+        self._now = clock
         self.key, self.agent, self.device, self.action, self.sub, self.jti = key, agent, device, action, sub, jti
         self.aud = f"{agent}/{device}"
-        self.ends_at = now() + patience
+        self.ends_at = clock() + patience
         self.latest = 0.0
         self.on_late = on_late
         self.ticket: int | None = None
@@ -61,10 +64,11 @@ class OpenCommand:
 
     def sign_over(self, nonce: HeardNonce) -> str:
         """The command's token over that nonce, to act within the patience that is left."""
-        age, left = now() - nonce.seen, self.ends_at - now()
+        at = self._now()
+        age, left = at - nonce.seen, self.ends_at - at
         self._until = min(max(1, math.ceil(age + left)), 2 * nonce.lifetime)
-        # Counted from its first hearing the nonce is at most as old as it really is, so it acts no later than this.
-        self.latest = max(self.latest, now() + self._until - age)
+        # The nonce is at least as old as since its first hearing, so the agent begins it no later than this.
+        self.latest = max(self.latest, nonce.seen + self._until)
         self._nonce = nonce.value
         self._tries += 1
         self.wants_nonce = False
@@ -96,10 +100,17 @@ class OpenCommand:
             and self.action != TOGGLE
             and receipt.nonce is not None
             and receipt.age is not None
-            and now() < self.ends_at - 0.1
+            and self._now() < self.ends_at - 0.1
             and not self.is_late
             and not self.is_over
         )
+
+    def nonce_of(self, refusal: Receipt, *, lifetime: int) -> HeardNonce | None:
+        """The current nonce that a ``stale-nonce`` carries, if it is another one than the command was signed over."""
+        if refusal.nonce is None or refusal.age is None or not self.is_new(refusal.nonce):
+            return None
+        # The age was rounded up, and it was told a moment ago: the nonce was made before this.
+        return HeardNonce(refusal.nonce, lifetime, self._now() - max(0, refusal.age - 1))
 
     def is_new(self, nonce: str) -> bool:
         """Whether it is another nonce than the one it was signed over."""

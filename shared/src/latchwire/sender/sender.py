@@ -308,16 +308,15 @@ class Sender:
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> None:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
-        nonce, age = receipt.nonce, receipt.age
         known = self._agents.nonce(command.agent)
+        nonce = None if known is None else command.nonce_of(receipt, lifetime=known.lifetime)
         refusal = of.from_receipt(receipt, command.device, command.action)
-        if nonce is None or age is None or known is None or not command.is_new(nonce):
+        if nonce is None:
             with self._changed:
                 command.wants_nonce = True
                 command.answer = refusal  # if no other nonce comes
             return
-        made = now() - max(0, age - 1)  # its age was rounded up: it was made before that moment
-        self._second_try(command, HeardNonce(nonce, known.lifetime, made), refusal)
+        self._second_try(command, nonce, refusal)
 
     def _try_again_over_new_nonce(self, agent: str) -> None:
         nonce = self._agents.nonce(agent)
