@@ -106,6 +106,17 @@ def test_it_is_not_tried_again_once_its_person_was_told_something(told: str) -> 
     assert not command.may_try_again(refusal())
 
 
+@pytest.mark.parametrize(("age", "made_after"), [(0, 50.0), (1, 50.0), (3, 48.0)])
+def test_the_nonce_of_a_refusal_counts_as_heard_no_earlier_than_it_was_made(age: int, made_after: float) -> None:
+    clock = Clock()
+    command = opened(clock)
+    command.sign_over(heard())
+    clock.time = 50.0
+    nonce = command.nonce_of(refusal(age=age), lifetime=30)
+    assert nonce is not None
+    assert nonce.seen == made_after, "a whole age of 3 may be 2.001"
+
+
 def test_it_is_not_tried_again_over_the_same_nonce() -> None:
     command = opened(Clock())
     command.sign_over(heard())
