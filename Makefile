@@ -1,12 +1,20 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run test check format lock clean
+.PHONY: help run whatsapp tweet test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+	@sed -n 's/\\#/#/;s/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
 
 run: ## set up what is missing, then run the broker and all services; Ctrl-C ends them
 	@scripts/run
+
+whatsapp: ## say something to the running demo as Twilio would: make whatsapp TEXT="unlock the front door"
+	@test -n "$$TEXT" || { echo 'Say what:  make whatsapp TEXT="unlock the front door"'; exit 2; }
+	@.venv/bin/python -m latchwire_whatsapp_webhook.say "$$TEXT"
+
+tweet: ## post something to the running demo's stand-in for X: make tweet TEXT="home soon \#unlock"
+	@test -n "$$TEXT" || { echo 'Say what:  make tweet TEXT="#unlock"'; exit 2; }
+	@scripts/demo-x post "$$TEXT"
 
 test: ## set up what is missing, then run every test
 	@scripts/setup

@@ -1,5 +1,6 @@
 """Fixtures for every test of the repository: real brokers on the loopback interface."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,3 +59,14 @@ def make_home(tmp_path: Path, start_broker: Callable[..., Broker]) -> Iterator[C
 def home(make_home: Callable[..., Home]) -> Home:
     """A home with a lock and a switch on one simulated board, and a broker."""
     return make_home()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Gives the loggers back as a test found them: a program configures them for its whole process."""
+    loggers = [logging.getLogger(), logging.getLogger("latchwire")]
+    levels, handlers = [logger.level for logger in loggers], list(loggers[0].handlers)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    loggers[0].handlers[:] = handlers

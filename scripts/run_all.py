@@ -1,8 +1,8 @@
 """Runs every line of the Procfile with one prefixed log, until Ctrl-C.
 
-This is honcho, with state/.env read as the services read it, a look at the ports first, and two additions: a
-terminal that is closed ends everything as Ctrl-C does, and output that cannot be printed any more (the same
-closed terminal) does not end this program before it has ended the others.
+This is honcho, with state/.env read as the services read it, a look at the ports first, and two additions. A
+terminal that is closed ends everything as Ctrl-C does (the hang-up tells so or, where it reaches only ``make``,
+that nothing can be printed any more). A signal that comes during the start leaves no process behind.
 """
 
 import os
@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,13 +24,38 @@ LISTENERS: Final = {"broker": "BROKER", "whatsapp-webhook": "WEBHOOK"}
 """The lines of the Procfile that listen at NAME_BIND, NAME_PORT."""
 
 
-class LastingPrinter(Printer):  # type: ignore[misc] # honcho has no types
-    """Prints where it can."""
+class LeavingPrinter(Printer):  # type: ignore[misc] # honcho has no types
+    """Prints, and asks for the end of all, once, when nobody can read it any more."""
+
+    asked = False
 
     def write(self, message: Message) -> None:
         """Prints one line of one process."""
-        with suppress(OSError):
+        try:
             super().write(message)
+        except OSError:
+            if self.asked:
+                return
+            self.asked = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Runner(Manager):  # type: ignore[misc] # honcho has no types
+    """honcho's manager, which loses what it is just starting when a signal comes while it starts."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__(printer)
+        self._main = os.getpid()
+
+    def terminate(self) -> None:
+        """Ends all processes, once all have started."""
+        if os.getpid() != self._main:
+            return  # a child of honcho's, which inherited the handler and does not ignore the signal yet
+        if self._all_started():
+            super().terminate()
+        else:
+            signal.signal(signal.SIGALRM, lambda *_: self.terminate())
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
 
 
 def is_free(address: str, number: int) -> bool:
@@ -71,14 +95,14 @@ def main() -> int | str:
             check_port(LISTENERS[process], variables)
     except ConfigurationError as error:
         return f"latchwire: {error}"
-    manager = Manager(LastingPrinter(sys.stdout))
+    manager = Runner(LeavingPrinter(sys.stdout))
     for process, command in processes.items():
-        manager.add_process(process, command, env={**variables, "PYTHONUNBUFFERED": "1"})
+        manager.add_process(process, command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     # honcho's own children inherit this handler, and ignore the SIGTERM.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     manager.loop()
-    asked = (128 + signal.SIGINT, 128 + signal.SIGTERM)
-    return 0 if manager.returncode in asked else int(manager.returncode)
+    ended_by_signal = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    return 0 if manager.returncode in ended_by_signal else int(manager.returncode)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from latchwire import topics
 from latchwire.actuator import commands
 from latchwire.model import Cause, Happened, Outcome, State
 from latchwire.protocol.claims import Receipt, parse_command
-from latchwire.protocol.nonce import LIFETIME_MOST
 from latchwire.protocol.token import RECEIPT, parse_claims, sign, split
 from latchwire.sender import Answer, Ending, Sender
 from support.broker import wait_until
@@ -44,10 +43,11 @@ def nonce_text(value: str, lifetime: int = 30) -> str:
 
 def receipt_for(home: Home, heard: Heard, cause: Cause | None, **more: object) -> str:
     """An agent's answer to a command, signed with the right key."""
-    command = parse_command(parse_claims(split(heard.payload).payload), issuer="manual", longest=2 * LIFETIME_MOST)
+    command = parse_command(parse_claims(split(heard.payload).payload), issuer="manual")
     receipt = Receipt(
         iss=command.aud, aud="manual", re=command.jti, sub=command.sub, act=command.act,
         outcome=Outcome.DONE if cause is None else cause.outcome, state=State.UNLOCKED, cause=cause,
+        over=command.nonce if cause is Cause.STALE_NONCE else None,
     )._replace(**more)  # type: ignore[arg-type]  # fmt: skip
     key = home.key()
     return sign(receipt.to_claims(), typ=RECEIPT, kid=key.kid, secret=key.secret)
@@ -327,7 +327,7 @@ def refuse_first(home: Home, agent: Wire, nonce: str = "BBBBBBBBBBBBBBBBBBBBBB")
 
     def answer(heard: Heard) -> None:
         first = len(agent.commands()) == 1
-        more = {"nonce": nonce, "age": 0} if first else {}
+        more = {"nonce": nonce, "age": 300 if nonce == NONCE else 0} if first else {}
         receipt = receipt_for(home, heard, Cause.STALE_NONCE if first else None, **more)
         agent.say(topics.receipt("omega", DOOR, "manual"), receipt)
 
@@ -380,7 +380,7 @@ def test_a_nonce_that_came_before_the_refusal_is_another_one_too(home: Home) -> 
     def answer(heard: Heard) -> None:
         if len(agent.commands()) == 1:
             agent.say(topics.nonce("omega"), nonce_text("C" * 22), retained=True)
-            refusal = receipt_for(home, heard, Cause.STALE_NONCE, nonce=NONCE, age=1)
+            refusal = receipt_for(home, heard, Cause.STALE_NONCE, nonce=NONCE, age=300)
             agent.say(topics.receipt("omega", DOOR, "manual"), refusal)
         else:
             agent.say(topics.receipt("omega", DOOR, "manual"), receipt_for(home, heard, None))

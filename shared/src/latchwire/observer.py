@@ -14,7 +14,6 @@ from latchwire.errors import TokenError
 from latchwire.model import Cause, State
 from latchwire.protocol.claims import Command, Receipt, parse_command, parse_receipt
 from latchwire.protocol.keys import Keyring
-from latchwire.protocol.nonce import LIFETIME_MOST
 from latchwire.protocol.token import COMMAND, RECEIPT, parse_claims, split
 
 
@@ -190,7 +189,7 @@ class Observer:
             raise ValueError("typ is not that of a command")
         key = self._keyring.find(token.header.kid, address.name)
         issuer = token.header.kid.partition("/")[0]
-        command = parse_command(parse_claims(token.payload), issuer=issuer, longest=2 * LIFETIME_MOST)
+        command = parse_command(parse_claims(token.payload), issuer=issuer)
         verified = key is not None and token.verified_by(key.secret)
         verified = verified and command.aud == f"{address.name}/{address.device}"
         return CommandSeen(address.name, address.device, command, verified)

@@ -94,7 +94,7 @@ class Timers:
         self._stopping = True
         self._wake.set()
         if threading.current_thread() is not self._thread:
-            if self._thread.is_alive():
+            if self._thread.is_alive():  # else it ended already, between the two lines above and this one
                 self._thread.join()
             self._wake.close()
 

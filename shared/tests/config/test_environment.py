@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchwire.config import environment as env
-from latchwire.config.examples import ALLOW, REAL_CREDENTIALS
+from latchwire.config.examples import REAL_CREDENTIALS
 from latchwire.config.places import Places, find
 from latchwire.errors import ConfigurationError
 
@@ -39,7 +39,7 @@ def test_every_variable_that_some_code_reads_is_in_the_table() -> None:
 
 
 def test_the_credentials_that_forbid_example_people_are_in_the_table() -> None:
-    assert {*REAL_CREDENTIALS, ALLOW} <= env.VARIABLES.keys()
+    assert {*REAL_CREDENTIALS} <= env.VARIABLES.keys()
     assert all(env.VARIABLES[name].secret for name in REAL_CREDENTIALS)
 
 

@@ -17,7 +17,7 @@ from latchwire.actuator.strands import Strands
 from latchwire.config.agent import AgentConfig
 from latchwire.log import event
 from latchwire.model import Cause, Outcome, State
-from latchwire.protocol.claims import Receipt
+from latchwire.protocol.claims import Command, Receipt
 from latchwire.protocol.keys import Key, Keyring
 from latchwire.protocol.nonce import Answered, Nonce, Windows, whole_age
 from latchwire.protocol.token import RECEIPT, encode_part, sign
@@ -117,7 +117,7 @@ class Commands:
     def _do(self, name: str, accepted: Accepted) -> None:
         try:
             if now() > accepted.expires:
-                self._finish(name, accepted, Result(self._state(name), Cause.STALE_NONCE))
+                self._finish_stale(name, accepted)
             elif self._stopping:
                 self._finish(name, accepted, Result(self._state(name), Cause.BUSY))
             else:
@@ -158,15 +158,22 @@ class Commands:
             self._on_done(name)
 
     def _finish(self, name: str, accepted: Accepted, result: Result) -> None:
-        command = accepted.command
-        receipt = self._receipt(name, accepted.key, (command.sub, command.act, command.jti), result)
+        receipt = self._receipt(name, accepted.key, accepted.command, result)
         self._answer(name, accepted.key, receipt, result, remembered=True)
+
+    def _finish_stale(self, name: str, accepted: Accepted) -> None:
+        """It waited too long behind others and was never begun: as if it had come too late, so a second try can act."""
+        with self._lock:
+            self._windows.forget(accepted.key.issuer, accepted.command.jti)
+        result = Result(self._state(name), Cause.STALE_NONCE, "it waited too long behind others")
+        receipt = self._receipt(name, accepted.key, accepted.command, result)
+        self._answer(name, accepted.key, receipt, result, remembered=False)
 
     # --------------------------------------------------------------------------------- answering
 
     def _refuse(self, name: str, refused: Refused) -> None:
         result = Result(self._state(name), refused.cause, refused.detail)
-        receipt = self._receipt(name, refused.key, (refused.sub, refused.act, refused.jti), result)
+        receipt = self._receipt(name, refused.key, refused, result)
         self._answer(name, refused.key, receipt, result, remembered=refused.remembered)
 
     def _repeat(self, delivery: Delivery, repeated: Repeated) -> None:
@@ -174,22 +181,23 @@ class Commands:
             topic = topics.receipt(self._config.name, repeated.answer.device, repeated.key.issuer)
             self._publish(topic, repeated.answer.token)
         if not delivery.duplicate:
-            self._alerts.raise_(Cause.REPLAYED, device=delivery.device, kid=repeated.key.kid)
+            device = delivery.device if delivery.device in self._devices else ""
+            self._alerts.raise_(Cause.REPLAYED, device=device, kid=repeated.key.kid)
 
-    def _receipt(self, name: str, key: Key, said: tuple[str, str, str], result: Result) -> Receipt:
+    def _receipt(self, name: str, key: Key, said: Command | Refused, result: Result) -> Receipt:
         # Its iss is the topic's device, also where the command's aud is another one: signed over the command's aud, a
         # "wrong-address, nothing happened" could be carried to the topic where the same command is being done.
-        sub, act, jti = said
-        cause, device, nonce, age = result.cause, self._devices.get(name), None, None
+        cause, device, nonce, age, over = result.cause, self._devices.get(name), None, None, None
         if cause in {Cause.STALE_NONCE, Cause.UNKNOWN_NONCE}:
+            over = said.nonce
             with self._lock:
                 nonce, age = self._windows.current.value, whole_age(self._windows.current, now())
         return Receipt(
             iss=f"{self._config.name}/{name}",
             aud=key.issuer,
-            re=jti,
-            sub=sub,
-            act=act,
+            re=said.jti,
+            sub=said.sub,
+            act=said.act,
             outcome=Outcome.DONE if cause is None else cause.outcome,
             state=result.state,
             changed=result.changed,
@@ -197,6 +205,7 @@ class Commands:
             cause=cause,
             nonce=nonce,
             age=age,
+            over=over,
             simulated=device is not None and device.simulated,
         )
 

@@ -94,8 +94,7 @@ class Device:
 
     def poll(self) -> None:
         """Reads the state because it is time to."""
-        result = self._attempt(lambda: of_handler.poll(self.handler) or self.view.state)
-        self._note(result, by=self.view.by)
+        self._note(self._attempt(lambda: of_handler.poll(self.handler)), by=self.view.by)
 
     def came_late(self, action: str, result: Result, by: str) -> None:
         """Notes what came of an action that had been called overdue; on the strand."""
@@ -194,7 +193,7 @@ class Device:
 
     # -------------------------------------------------------------------------------- what came of it
 
-    def _attempt(self, action: Callable[[], State], wanted: State | None = None) -> Result:
+    def _attempt(self, action: Callable[[], State | None], wanted: State | None = None) -> Result:
         try:
             state = action()
         except ActionError as error:
@@ -202,6 +201,8 @@ class Device:
         except Exception as fault:  # noqa: BLE001  # a handler's own fault becomes a receipt, whatever it is
             _log.debug("Where a handler failed:", exc_info=True)
             return Result(State.UNKNOWN, Cause.INTERNAL, repr(fault))
+        if state is None:  # it was left for now
+            return Result(self.view.state, self.view.cause)
         if wanted is not None and state is not wanted:
             return Result(state, Cause.NOT_CONFIRMED, f"it reads {state}")
         return Result(state)

@@ -8,6 +8,7 @@ is signed: whoever owns the broker can silence an agent that way, as it can by d
 
 import enum
 import json
+import math
 import os
 from collections import deque
 from typing import Final, NamedTuple
@@ -16,7 +17,7 @@ ASIDE_SECONDS: Final = 600.0
 """After so long the one that stands aside looks again."""
 ASSERT_SECONDS: Final = 1.0
 """At most so often a process answers what is strange."""
-SAME_AGE_SECONDS: Final = 5.0
+TOGETHER_SECONDS: Final = 5.0
 """Two that began so close together are told apart by their random names: a message takes a time that nobody knows."""
 _OWN_NONCES: Final = 16
 
@@ -29,7 +30,7 @@ class Rank(NamedTuple):
 
     def is_older_than(self, other: "Rank") -> bool:
         """Whether it stays where the other stands aside; with two ages from both ends never true of neither."""
-        if abs(self.up - other.up) <= SAME_AGE_SECONDS:
+        if abs(self.up - other.up) < TOGETHER_SECONDS:
             return self.instance > other.instance
         return self.up > other.up
 
@@ -83,7 +84,9 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> Peer:
         """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if not isinstance(up, (int, float)) or not isinstance(instance, str) or instance == self.instance:
+        if not isinstance(up, (int, float)) or not math.isfinite(up) or not isinstance(instance, str):
+            return Peer.NOBODY
+        if instance == self.instance:
             return Peer.NOBODY
         self._seen = now
         if self.is_aside:

@@ -5,6 +5,8 @@ An agent, an issuer or a port that is new gets its keys, login and lines; what w
 """
 
 import argparse
+import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +14,14 @@ from typing import Any, Final
 from latchwire.cli import making, original
 from latchwire.cli.files import Writer
 from latchwire.config import environment, schema
+from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find, top
 from latchwire.errors import ConfigurationError
 
+_REMEMBERED: Final = ("BROKER_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND")
+"""What is set when `.env` is made is written down there."""
 _TEMPLATES: Final = ("mosquitto.conf", "acl")
 
 
@@ -87,7 +92,11 @@ def make(places: Places, writer: Writer, taken: original.Taken | None = None) ->
 
 
 def _env(places: Places, writer: Writer, taken: original.Taken | None) -> list[str]:
-    writer.new(places.env, environment.example())
+    # Signed with this, `make whatsapp` speaks to the demo as Twilio would; Twilio's real token takes its place.
+    values = {} if taken else {"TWILIO_AUTH_TOKEN": DEMO + secrets.token_hex(16)}
+    # `BROKER_PORT=11884 make run` has to hold for `./latchwire` in the next terminal, too.
+    values |= {name: os.environ[name] for name in _REMEMBERED if os.environ.get(name)}
+    writer.new(places.env, environment.example(values))
     if taken is None or not taken.env:
         return []
     present = environment.read_env(places.env)

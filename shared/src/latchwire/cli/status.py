@@ -9,6 +9,7 @@ from latchwire import __version__
 from latchwire.cli import place, words
 from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
+from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config, agent_extract, digest
 from latchwire.model import State
 
@@ -54,14 +55,14 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
     where = here.endpoint
     broker: dict[str, Any] = {"address": f"{where.host}:{where.port}", "tls": where.ca_file is not None}
     if survey.trouble:
-        broker["trouble"] = f"{survey.trouble}. Start it: make run, or docker compose up"
+        cure = "Start it: make run, or docker compose up"
+        if "refuses" in survey.trouble:
+            cure = "Another broker may have that port; else make logins and broker agree: ./latchwire init, restart it"
+        broker["trouble"] = f"{survey.trouble}. {cure}"
     agents = {} if survey.trouble else {name: _agent(name, config, survey) for name in config.agents}
     issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
     ingresses = {name: _service(name, survey, config.digest) for name in issuers}
-    credentials = {
-        name: any(here.variables.get(one) or here.variables.get(f"{one}_FILE") for one in names)
-        for name, names in _CREDENTIALS.items()
-    }
+    credentials = {name: _given(here, names) for name, names in _CREDENTIALS.items()}
     troubles = [broker.get("trouble"), *(part.get("trouble") for part in (*agents.values(), *ingresses.values()))]
     troubles += [device.get("trouble") for agent in agents.values() for device in agent["devices"].values()]
     return {
@@ -74,6 +75,13 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         "ingresses": ingresses,
         "credentials": credentials,
     }
+
+
+def _given(here: place.Place, names: tuple[str, ...]) -> str:
+    texts = [here.variables.get(one) or here.variables.get(f"{one}_FILE", "") for one in names]
+    if not any(texts):
+        return ""
+    return "demo" if all(text.startswith(DEMO) for text in texts if text) else "given"
 
 
 def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
@@ -148,7 +156,9 @@ def _screen(document: dict[str, Any]) -> list[str]:
     lines.append("")
     for name, given in document["credentials"].items():
         wanted = " or ".join(_CREDENTIALS[name])
-        text = "given" if given else f"none; set {wanted} in state/.env when you want it"
+        text = {"given": "given", "demo": f"the demo's own; set the real {wanted} in state/.env when you want it"}.get(
+            given, f"none; set {wanted} in state/.env when you want it"
+        )
         lines.append(f"{'credentials ' + name:<22}{text}")
     return lines
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from latchwire.config.strict_json import quoted
@@ -81,11 +82,6 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("MAGIQ_API_SECRET", "", "The secret that belongs to it.", secret=True),
         Variable("MAGIQ_URL", "", "Another address of the MagIQ cloud; https only."),
         Variable("MAGIQ_CA", "", "A PEM file whose certificates alone are trusted for it."),
-    ),
-    "Tests and demos": (
-        Variable(
-            "LATCHWIRE_EXAMPLE_PEOPLE", "", "1 allows the example's invented people beside credentials of a fake."
-        ),
     ),
 }
 
@@ -200,8 +196,8 @@ def env_line(name: str, text: str) -> str:
     return f'{name}="{escaped}"\n'
 
 
-def example() -> str:
-    """The text of ``.env.example``: every variable, explained and commented out."""
+def example(values: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text of ``.env.example``: every variable, explained and commented out but for those with a value."""
     lines = [
         "# Settings and secrets. `latchwire init` copies this file to state/.env; take away the `#` of what you set.",
         "# What is set in the environment wins. A secret NAME may also be the path of a file: NAME_FILE=…",
@@ -209,7 +205,8 @@ def example() -> str:
     for title, rows in TABLE.items():
         lines += ["", f"# ---- {title}"]
         for row in rows:
-            lines += [f"# {row.what}", f"#{row.name}={row.default}"]
+            line = env_line(row.name, values[row.name]).strip() if row.name in values else f"#{row.name}={row.default}"
+            lines += [f"# {row.what}", line]
     return "\n".join(lines) + "\n"
 
 

@@ -23,18 +23,18 @@ REAL_CREDENTIALS: Final = (
 )
 """The variables that connect the house with the world; any of them may also be set as NAME_FILE."""
 
-ALLOW: Final = "LATCHWIRE_EXAMPLE_PEOPLE"
-"""Set to 1 where the credentials are those of a stand-in: in tests, and in a demo against a fake."""
+DEMO: Final = "demo-"
+"""How a credential begins that belongs to no account: the demo's own, for its own stand-in of a vendor."""
 
 
 def check_example_people(config: Config, environment: Mapping[str, str]) -> None:
-    """Refuses invented people beside real credentials, unless :data:`ALLOW` says that those are not real.
+    """Refuses invented people beside real credentials; what begins with :data:`DEMO` is none.
 
     Raises:
         ConfigurationError: naming each of these people and the credentials.
     """
-    real = [name for name in REAL_CREDENTIALS if environment.get(name) or environment.get(f"{name}_FILE")]
-    if not real or environment.get(ALLOW) == "1":
+    real = [name for name in REAL_CREDENTIALS if _is_real(environment, name)]
+    if not real:
         return
     problems = [
         f"config.json: people.{person.name}: {what} is an invented one of the example; "
@@ -44,6 +44,11 @@ def check_example_people(config: Config, environment: Mapping[str, str]) -> None
     ]
     if problems:
         raise ConfigurationError(problems)
+
+
+def _is_real(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "")
+    return bool(environment.get(f"{name}_FILE")) or bool(text and not text.startswith(DEMO))
 
 
 def invented(person: Person) -> Iterator[str]:

@@ -8,13 +8,15 @@ from typing import Final, NamedTuple
 
 from latchwire.errors import TokenError
 from latchwire.model import Cause, Happened, Outcome, State
+from latchwire.protocol.nonce import LIFETIME_MOST
 from latchwire.protocol.token import Claims, Value
 
 NONCE: Final = re.compile(r"[A-Za-z0-9_-]{22}\Z", re.ASCII)
 """128 random bits in base64url."""
 _ACTION: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _JTI: Final = re.compile(r"[A-Za-z0-9_-]{16,64}\Z", re.ASCII)
-_COMMAND_CLAIMS: Final = frozenset(("iss", "sub", "aud", "act", "jti", "nonce", "until", "iat"))
+_LONGEST: Final = 2 * LIFETIME_MOST
+"""Seconds: the greatest ``until`` that any agent takes; ``verdict`` holds it against the agent's own lifetime."""
 
 
 class Command(NamedTuple):
@@ -45,13 +47,15 @@ class Command(NamedTuple):
         return self._asdict()
 
 
-def parse_command(claims: Claims, *, issuer: str, longest: int) -> Command:
+_COMMAND_CLAIMS: Final = frozenset(Command._fields)
+
+
+def parse_command(claims: Claims, *, issuer: str) -> Command:
     """Checks the claims' form, and that ``iss`` is the issuer whose key signed them.
 
     Args:
         claims: as ``token`` read them.
         issuer: whose key made the signature.
-        longest: seconds, twice the nonce's lifetime: the greatest ``until``.
 
     Raises:
         TokenError: malformed, naming the claim.
@@ -63,7 +67,7 @@ def parse_command(claims: Claims, *, issuer: str, longest: int) -> Command:
     until, iat = _integer(claims, "until"), _integer(claims, "iat")
     if iss != issuer:
         raise _malformed("iss is not the issuer whose key signed it")
-    if not sub.startswith(iss + ":") or len(sub) == len(iss) + 1:
+    if not _is_sub(sub, iss):
         raise _malformed("sub is not <issuer>:<id>")
     if not _ACTION.match(act):
         raise _malformed("act is not an action's name")
@@ -71,9 +75,23 @@ def parse_command(claims: Claims, *, issuer: str, longest: int) -> Command:
         raise _malformed("jti is not 16 to 64 characters of base64url")
     if not NONCE.match(nonce):
         raise _malformed("nonce is not 22 characters of base64url")
-    if not 1 <= until <= longest:
-        raise _malformed(f"until is not 1 to {longest} seconds")
+    if not 1 <= until <= _LONGEST:
+        raise _malformed(f"until is not 1 to {_LONGEST} seconds")
     return Command(iss, sub, aud, act, jti, nonce, until, iat)
+
+
+def readable(claims: Claims, *, issuer: str) -> tuple[str, str, str]:
+    """What can be read of a malformed command: jti, sub and act, each "" where it is malformed itself."""
+    jti, sub, act = (value if isinstance(value := claims.get(name), str) else "" for name in ("jti", "sub", "act"))
+    return (
+        jti if _JTI.match(jti) else "",
+        sub if _is_sub(sub, issuer) else "",
+        act if _ACTION.match(act) else "",
+    )
+
+
+def _is_sub(sub: str, issuer: str) -> bool:
+    return sub.startswith(issuer + ":") and len(sub) > len(issuer) + 1
 
 
 class Receipt(NamedTuple):
@@ -93,6 +111,8 @@ class Receipt(NamedTuple):
         happened: whether it may have happened all the same.
         nonce: the agent's current nonce, where the command's was not good.
         age: that nonce's age in whole seconds, rounded up.
+        over: the nonce that the refused command itself was signed over, so that its sender knows which of its tries
+            this is about.
         simulated: whether there is no hardware behind it.
     """
 
@@ -109,6 +129,7 @@ class Receipt(NamedTuple):
     happened: Happened | None = None
     nonce: str | None = None
     age: int | None = None
+    over: str | None = None
     simulated: bool = False
 
     def to_claims(self) -> dict[str, Value]:
@@ -127,6 +148,8 @@ class Receipt(NamedTuple):
         if self.nonce is not None and self.age is not None:
             claims["nonce"] = self.nonce
             claims["age"] = self.age
+        if self.over is not None:
+            claims["over"] = self.over
         if self.simulated:
             claims["simulated"] = True
         return claims
@@ -151,9 +174,6 @@ def parse_receipt(claims: Claims) -> Receipt:
         raise _malformed("a receipt that says not done has no cause")
     if cause is Cause.UNRECOGNISED:
         happened = Happened.MAYBE
-    nonce = _text(claims, "nonce") if "nonce" in claims else None
-    if nonce is not None and not NONCE.match(nonce):
-        raise _malformed("nonce is not 22 characters of base64url")
     return Receipt(
         iss=_text(claims, "iss"),
         aud=_text(claims, "aud"),
@@ -166,8 +186,9 @@ def parse_receipt(claims: Claims) -> Receipt:
         locks_in=_integer(claims, "locksIn") if "locksIn" in claims else None,
         cause=cause,
         happened=happened or (cause.happened if cause else None),
-        nonce=nonce,
+        nonce=_nonce(claims, "nonce"),
         age=_integer(claims, "age") if "age" in claims else None,
+        over=_nonce(claims, "over"),
         simulated=_boolean(claims, "simulated") is True,
     )
 
@@ -187,6 +208,15 @@ def _integer(claims: Claims, name: str) -> int:
     value = claims.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _malformed(f"{name} is missing or no integer")
+    return value
+
+
+def _nonce(claims: Claims, name: str) -> str | None:
+    if name not in claims:
+        return None
+    value = _text(claims, name)
+    if not NONCE.match(value):
+        raise _malformed(f"{name} is not 22 characters of base64url")
     return value
 
 

@@ -53,8 +53,7 @@ class Windows:
     def __init__(self, *, lifetime: int, nonce: str, now: float) -> None:
         self.lifetime = lifetime
         self._nonces = [Nonce(nonce, now)]
-        self._commands: list[list[tuple[str, str]]] = [[]]
-        self._answers: dict[tuple[str, str], Answered | None] = {}
+        self._commands: list[dict[tuple[str, str], Answered | None]] = [{}]
 
     @property
     def current(self) -> Nonce:
@@ -63,7 +62,10 @@ class Windows:
 
     def kept(self, value: str) -> Nonce | None:
         """The nonce of that value, if its window is still kept."""
-        return next((nonce for nonce in self._nonces if nonce.value == value), None)
+        for nonce in self._nonces:
+            if nonce.value == value:
+                return nonce
+        return None
 
     def acts(self, nonce: Nonce) -> bool:
         """Whether commands over it still act: it is the current or the previous one."""
@@ -76,19 +78,18 @@ class Windows:
     def roll(self, nonce: str, now: float) -> None:
         """Makes ``nonce`` the current one, and forgets the oldest window if there were four."""
         self._nonces.insert(0, Nonce(nonce, now))
-        self._commands.insert(0, [])
-        if len(self._nonces) > KEPT:
-            self._nonces.pop()
-            for key in self._commands.pop():
-                del self._answers[key]
+        self._commands.insert(0, {})
+        del self._nonces[KEPT:]
+        del self._commands[KEPT:]
 
     def knows(self, issuer: str, jti: str) -> bool:
         """Whether that issuer's command was remembered, over whichever kept nonce."""
-        return (issuer, jti) in self._answers
+        return self._window(issuer, jti) is not None
 
     def answer_to(self, issuer: str, jti: str) -> Answered | None:
         """The receipt that a remembered command got; ``None`` while it is still being done."""
-        return self._answers.get((issuer, jti))
+        window = self._window(issuer, jti)
+        return None if window is None else window[issuer, jti]
 
     def remember(self, issuer: str, jti: str) -> None:
         """Notes a fresh command, to be forgotten with the nonce that is the current one now.
@@ -96,13 +97,29 @@ class Windows:
         The current one, not the one it was signed over: so it stays known for as long as any window that it could
         be heard again in is kept, and the count since the last roll is the number of all commands since.
         """
-        self._answers[issuer, jti] = None
-        self._commands[0].append((issuer, jti))
+        self._commands[0][issuer, jti] = None
 
     def answered(self, issuer: str, jti: str, answer: Answered) -> None:
         """Keeps the receipt of a remembered command; one that was forgotten meanwhile stays forgotten."""
-        if (issuer, jti) in self._answers:
-            self._answers[issuer, jti] = answer
+        window = self._window(issuer, jti)
+        if window is not None:
+            window[issuer, jti] = answer
+
+    def forget(self, issuer: str, jti: str) -> None:
+        """Takes back a remembered command that was never begun, because it had waited too long.
+
+        It is like one that was stale when it came: it can never act, and its sender's second try, which has the same
+        jti over another nonce, is a fresh command.
+        """
+        window = self._window(issuer, jti)
+        if window is not None:
+            del window[issuer, jti]
+
+    def _window(self, issuer: str, jti: str) -> dict[tuple[str, str], Answered | None] | None:
+        for commands in self._commands:
+            if (issuer, jti) in commands:
+                return commands
+        return None
 
 
 def whole_age(nonce: Nonce, now: float) -> int:

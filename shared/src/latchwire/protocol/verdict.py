@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from latchwire.errors import TokenError
 from latchwire.model import Cause, Kind
-from latchwire.protocol.claims import Command, parse_command
+from latchwire.protocol.claims import Command, parse_command, readable
 from latchwire.protocol.keys import Key, Keyring
 from latchwire.protocol.nonce import Answered, Windows
 from latchwire.protocol.token import COMMAND, Unverified, Value, parse_claims, split
@@ -41,7 +41,13 @@ class Alert(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Somebody known signed this, and it is not done; ``jti``, ``sub`` and ``act`` are "" where malformed."""
+    """Somebody known signed this, and it is not done.
+
+    Attributes:
+        jti, sub, act: of the command; "" where they are malformed.
+        nonce: that the command was signed over; "" if it is malformed.
+        remembered: whether its receipt is to be kept for when it comes again.
+    """
 
     cause: Cause
     detail: str
@@ -49,6 +55,7 @@ class Refused(NamedTuple):
     jti: str = ""
     sub: str = ""
     act: str = ""
+    nonce: str = ""
     remembered: bool = False
 
 
@@ -130,6 +137,10 @@ def _judge_signed(case: _Case) -> Verdict:
         return _refused(case, command, Cause.UNKNOWN_NONCE, "the nonce is not one of the last four")
     if windows.knows(issuer, command.jti):
         return Repeated(case.key, command, windows.answer_to(issuer, command.jti))
+    if command.until > 2 * windows.lifetime:
+        # Only here: after a restart with a shorter lifetime, "malformed, nothing happened" would be said of a command
+        # that was done before it.
+        return _refused(case, command, Cause.MALFORMED, f"until is more than {2 * windows.lifetime} seconds")
     if not windows.acts(nonce) or nonce.age(case.now) > command.until:
         return _refused(case, command, Cause.STALE_NONCE, f"the nonce is {nonce.age(case.now):.0f} s old")
     windows.remember(issuer, command.jti)
@@ -142,10 +153,10 @@ def _read(case: _Case) -> Command | Refused:
     claims: Mapping[str, Value] = {}
     try:
         claims = parse_claims(case.token.payload)
-        return parse_command(claims, issuer=case.key.issuer, longest=2 * case.windows.lifetime)
+        return parse_command(claims, issuer=case.key.issuer)
     except TokenError as error:
-        jti = claims.get("jti")  # so that its sender can tell which one it was, if that much is well-formed
-        return Refused(error.cause, error.detail, case.key, jti=jti if isinstance(jti, str) else "")
+        said = readable(claims, issuer=case.key.issuer)  # so that its sender can tell which one it was
+        return Refused(error.cause, error.detail, case.key, *said)
 
 
 def _objection(case: _Case, command: Command) -> tuple[Cause, str] | None:
@@ -164,4 +175,4 @@ def _objection(case: _Case, command: Command) -> tuple[Cause, str] | None:
 
 
 def _refused(case: _Case, command: Command, cause: Cause, detail: str) -> Refused:
-    return Refused(cause, detail, case.key, command.jti, command.sub, command.act)
+    return Refused(cause, detail, case.key, command.jti, command.sub, command.act, command.nonce)

@@ -30,6 +30,7 @@ class OpenCommand:
         jti: the command's id; the second try has the same one, so that it is one command.
         patience: seconds from now after which it must not be begun any more.
         on_late: told what came of it if a receipt comes after the person was told ``no answer``.
+        clock: seconds of ``CLOCK_BOOTTIME``.
     """
 
     def __init__(
@@ -43,16 +44,18 @@ class OpenCommand:
         jti: str,
         patience: float,
         on_late: Callable[[Answer], None] | None,
+        clock: Callable[[], float] = now,
     ) -> None:
+        self._now = clock
         self.key, self.agent, self.device, self.action, self.sub, self.jti = key, agent, device, action, sub, jti
         self.aud = f"{agent}/{device}"
-        self.ends_at = now() + patience
+        self.ends_at = clock() + patience
         self.latest = self.ends_at
         self.on_late = on_late
         self.ticket: int | None = None
         self.denied = ""
         self.answer: Answer | None = None
-        self.is_late = False
+        self.is_late = self.is_over = False
         self.done = threading.Event()
         self._nonce = ""
         self._until = 0
@@ -61,10 +64,11 @@ class OpenCommand:
 
     def sign_over(self, nonce: HeardNonce) -> str:
         """The command's token over that nonce, to act within the patience that is left."""
-        age, left = now() - nonce.seen, self.ends_at - now()
+        at = self._now()
+        age, left = at - nonce.seen, self.ends_at - at
         self._until = min(max(1, math.ceil(age + left)), 2 * nonce.lifetime)
-        # Counted from its first hearing the nonce is at most as old as it really is, so it acts no later than this.
-        self.latest = max(self.latest, now() + self._until - age)
+        # The nonce is at least as old as since its first hearing, so the agent begins it no later than this.
+        self.latest = max(self.latest, nonce.seen + self._until)
         self._nonce = nonce.value
         self._tries += 1
         self.wants_nonce = False
@@ -79,14 +83,19 @@ class OpenCommand:
         return self.answer is not None and self.done.is_set()
 
     def believes(self, receipt: Receipt) -> bool:
-        """Whether the receipt is about this try: of two tries, the first one's refusal must not end the second.
+        """Whether the receipt is about this try and not about another signing of the same command.
 
-        A ``stale-nonce`` is about the second try only if it names that try's own nonce as too old; the other ones may
-        have been made before the second try, which may be acting by now.
+        The same jti may have been signed over another nonce: by the first of two tries, or by a process that heard the
+        same words before this one was started. Whoever owns the broker can hand that one to the agent now, or a copy
+        of its receipt to us. It was too late; this one may still come in time. All other receipts are about the
+        command itself, over whichever nonce it came.
         """
-        if receipt.cause is not Cause.STALE_NONCE or self._tries < 2:  # the second try
+        if receipt.cause not in {Cause.STALE_NONCE, Cause.UNKNOWN_NONCE}:
             return True
-        return receipt.nonce == self._nonce and receipt.age is not None and receipt.age > self._until
+        if receipt.over != self._nonce:
+            return False
+        is_current = receipt.cause is Cause.STALE_NONCE and receipt.nonce == self._nonce
+        return not is_current or (receipt.age is not None and receipt.age > self._until)
 
     def may_try_again(self, receipt: Receipt) -> bool:
         """Whether this refusal is tried again by itself."""
@@ -96,9 +105,17 @@ class OpenCommand:
             and self.action != TOGGLE
             and receipt.nonce is not None
             and receipt.age is not None
-            and now() < self.ends_at - 0.1
+            and self._now() < self.ends_at - 0.1
             and not self.is_late
+            and not self.is_over
         )
+
+    def nonce_of(self, refusal: Receipt, *, lifetime: int) -> HeardNonce | None:
+        """The current nonce that a ``stale-nonce`` carries, if it is another one than the command was signed over."""
+        if refusal.nonce is None or refusal.age is None or not self.is_new(refusal.nonce):
+            return None
+        # The age was rounded up, and it was told a moment ago: the nonce was made before this.
+        return HeardNonce(refusal.nonce, lifetime, self._now() - max(0, refusal.age - 1))
 
     def is_new(self, nonce: str) -> bool:
         """Whether it is another nonce than the one it was signed over."""

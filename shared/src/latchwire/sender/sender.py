@@ -18,7 +18,7 @@ from latchwire.log import event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt, parse_receipt
 from latchwire.protocol.keys import Keyring
-from latchwire.protocol.token import RECEIPT, encode_part, parse_claims, split
+from latchwire.protocol.token import MAX_STRING, RECEIPT, encode_part, parse_claims, split
 from latchwire.sender import answer as of
 from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
@@ -149,7 +149,7 @@ class Sender:
         if wait is not None and patience is None:
             seconds = max(wait, seconds)
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=sub, jti=jti or random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=jti or random_jti(),
             patience=seconds, on_late=on_late,
         )  # fmt: skip
         with self._changed:
@@ -172,7 +172,7 @@ class Sender:
         if isinstance(nonce, Cause):
             return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=sub, jti=random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=random_jti(),
             patience=2.0 * nonce.lifetime, on_late=None,
         )  # fmt: skip
         return command.sign_over(nonce)
@@ -190,20 +190,23 @@ class Sender:
             return self._agents.nonce(agent) or Cause.NO_NONCE
 
     def _publish(self, command: OpenCommand, nonce: HeardNonce) -> bool:
-        token = command.sign_over(nonce)
+        """With the lock of :meth:`_wait`: what a person is told must be true of a second try, too."""
+        return self._send(command, command.sign_over(nonce))
+
+    def _send(self, command: OpenCommand, token: str) -> bool:
         expiry = max(1, round(command.ends_at - now()))
-        ticket = self._bus.publish(topics.command(command.agent, command.device), token, expiry=expiry)
-        command.ticket = ticket
-        return ticket is not None
+        command.ticket = self._bus.publish(topics.command(command.agent, command.device), token, expiry=expiry)
+        return command.ticket is not None
 
     def _wait(self, command: OpenCommand, seconds: float) -> Answer:
         command.done.wait(max(0.0, min(seconds, command.latest - now())))
         with self._changed:
             if command.answer is not None:
-                command.done.set()  # a refusal that waited for another nonce is final now
+                command.is_over = True  # a person is told: it must not be tried again after that
+                command.done.set()
                 return command.answer
             command.is_late = True  # from now on whatever comes is the truth that follows
-        return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
+            return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
     def _forget_old(self) -> None:
         with self._changed:
@@ -312,29 +315,34 @@ class Sender:
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
-        nonce, age, known = receipt.nonce, receipt.age, self._agents.nonce(command.agent)
-        if nonce is None or age is None or known is None:
+        known = self._agents.nonce(command.agent)
+        if known is None:
             return False
-        if command.is_new(nonce):
-            other = HeardNonce(nonce, known.lifetime, now() - max(0, age - 1))  # it was rounded up
-        elif command.is_new(known.value):
-            other = known  # it came before the refusal did
-        else:
+        nonce = command.nonce_of(receipt, lifetime=known.lifetime)
+        if nonce is None and command.is_new(known.value):
+            nonce = known  # it came before the refusal did
+        if nonce is None:
             command.wants_nonce = True
             command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
             return True
         event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
-        return self._publish(command, other)
+        command.answer = None  # it may have waited for another nonce, with its refusal ready
+        return self._publish(command, nonce)
 
     def _try_again_over_new_nonce(self, agent: str) -> None:
         with self._changed:
             nonce = self._agents.nonce(agent)
             for command in self._open.values():
-                wanted = command.wants_nonce and command.agent == agent and not command.is_late
-                if wanted and not command.done.is_set() and nonce is not None and command.is_new(nonce.value):
+                wanted = command.wants_nonce and command.agent == agent and not (command.is_late or command.is_over)
+                if wanted and nonce is not None and command.is_new(nonce.value):
                     refusal, command.answer = command.answer, None
                     if not self._publish(command, nonce):
                         command.answer = refusal
+
+
+def _claimable(sub: str) -> str:
+    """What a claim can hold of it: for logs, so a very long or strange id may be cut."""
+    return "".join(character if " " <= character <= "~" else "?" for character in sub)[:MAX_STRING]
 
 
 def random_jti() -> str:

@@ -1,0 +1,147 @@
+"""What is done with one message: remembered, judged, understood, asked, answered. Knows nothing of HTTP.
+
+The order is the safety: the message is on the disk before anything else is decided, so that however it ends (too many,
+a stranger, forwarded, unclear, a fault) the same request cannot be tried again under better conditions.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from latchwire.log import event
+from latchwire.model import STATUS
+from latchwire.sender import Answer, Ending
+from latchwire_whatsapp_webhook import replies
+from latchwire_whatsapp_webhook.asking import Asking, Question
+from latchwire_whatsapp_webhook.incoming import Incoming
+from latchwire_whatsapp_webhook.journal import Journal, JournalError, New, Repeated, message_id
+from latchwire_whatsapp_webhook.limits import RateLimit
+from latchwire_whatsapp_webhook.seams import OnLate, Person, Send, Who
+from latchwire_whatsapp_webhook.words import Command, Unclear, Wish, example, understand
+
+_log: Final = logging.getLogger("latchwire.whatsapp")
+
+BURST: Final = 12
+EVERY: Final = 5.0
+"""Seconds: a sender may write twelve messages at once, and one more each five seconds."""
+MOST_AT_ONCE: Final = 24
+"""Devices that "status" asks."""
+
+
+class Conversation:
+    """Hears messages.
+
+    Args:
+        journal: the memory.
+        who: tells people from strangers.
+        asking: asks the devices.
+        send: sends what comes later than the reply; ``None`` if there are no credentials for that.
+        limit: for each sender.
+    """
+
+    def __init__(
+        self, *, journal: Journal, who: Who, asking: Asking, send: Send | None = None, limit: RateLimit | None = None
+    ) -> None:
+        self._journal = journal
+        self._who = who
+        self._asking = asking
+        self._send = send
+        self._limit = limit or RateLimit(burst=BURST, every=EVERY)
+        self._told = RateLimit(burst=1, every=60.0)
+
+    def hear(self, message: Incoming) -> str:
+        """Does what the message says, once; gives the text of the reply, "" for none."""
+        message_key = message_id(message.account, message.sid)
+        person = self._who(message.identities)
+        try:
+            heard = self._journal.hear(message_key)
+        except JournalError as error:
+            event(_log, logging.ERROR, f"Nothing was done. {error}", who=_name(person), command=message_key)
+            return replies.NOT_WRITTEN_DOWN if person else replies.NOTHING
+        match heard:
+            case New():
+                return self._first_time(message, message_key, person)
+            case Repeated(answer, under_way):
+                event(_log, logging.WARNING, "The same message came again; nothing was done again.",
+                      who=_name(person), command=message_key)  # fmt: skip
+                if answer is not None:
+                    return answer
+                if person is None:
+                    return replies.NOTHING
+                return replies.STILL_AT_IT if under_way else replies.HEARD_BEFORE
+
+    def _first_time(self, message: Incoming, message_key: str, person: Person | None) -> str:
+        reply = replies.OWN_FAULT if person else replies.NOTHING  # what a repetition gets if a fault ends this
+        try:
+            reply = self._reply(message, message_key, person)
+        finally:
+            try:
+                self._journal.answered(message_key, reply)
+            except JournalError as error:
+                event(_log, logging.ERROR, f"An answer was not written down. {error}", command=message_key)
+        return reply
+
+    def _reply(self, message: Incoming, message_key: str, person: Person | None) -> str:
+        if not self._limit.allows(message.sender):
+            event(_log, logging.WARNING, "Too many messages of one sender.", who=_name(person) or message.sender)
+            return replies.TOO_MUCH if person and self._told.allows(message.sender) else replies.NOTHING
+        if person is None:
+            _stranger(message)
+            return replies.NOTHING
+        if message.forwarded or message.wordless:
+            event(_log, logging.INFO, "Forwarded, or without words; nothing was done.", who=person.name)
+            return replies.FORWARDED if message.forwarded else replies.NO_WORDS
+        if not person.devices:
+            event(_log, logging.INFO, "May not use anything at present; nothing was done.", who=person.name)
+            return replies.NOTHING_TO_USE
+        return self._obey(message, message_key, person)
+
+    def _obey(self, message: Incoming, message_key: str, person: Person) -> str:
+        match understand(message.text, person.devices, person.words):
+            case Command(device, action):
+                question = Question(device, action, message_key)
+                (answer,) = self._ask([question], message, person)
+                return replies.outcome(answer, will_follow=self._send is not None)
+            case Wish.STATUS_ALL:
+                some = [device.name for device in person.devices][:MOST_AT_ONCE]
+                questions = [Question(name, STATUS, message_id(message.account, message.sid, name)) for name in some]
+                return replies.states(self._ask(questions, message, person))
+            case Wish.LIST:
+                return replies.devices(person.devices)
+            case Wish.HELP:
+                return replies.help_text(person.devices, example(person.devices, person.words))
+            case Unclear(would_work):
+                event(_log, logging.INFO, "Not understood; nothing was done.", who=person.name, command=message_key)
+                return replies.unclear(would_work)
+
+    def _ask(self, questions: Sequence[Question], message: Incoming, person: Person) -> list[Answer]:
+        return self._asking.ask(questions, identity=person.identity, on_late=self._late(message, person))
+
+    def _late(self, message: Incoming, person: Person) -> OnLate:
+        """What becomes of an answer that comes after the reply."""
+        send = self._send
+
+        def late(answer: Answer) -> None:
+            event(
+                _log, logging.INFO, "An answer came late.", device=answer.device, action=answer.action,
+                who=person.name, outcome=answer.ending, cause=answer.cause and answer.cause.wire,
+            )  # fmt: skip
+            if send is not None and answer.action != STATUS and answer.ending is not Ending.NO_ANSWER:
+                send(message.sender, message.recipient, replies.late(answer))
+
+        return late
+
+
+def _stranger(message: Incoming) -> None:
+    """The owner gets the line to paste; the sender's form was checked, so nothing else can be in it."""
+    sender = message.identities[0].removeprefix("whatsapp:")
+    event(
+        _log, logging.WARNING,
+        "A stranger wrote; nothing was done or told. To let them in, add to `people` in config.json, with a name and "
+        f'what they may: "somebody": {{"whatsapp": "{sender}", "may": {{"front-door": ["lock"]}}}}',
+        who=message.identities[0],
+    )  # fmt: skip
+
+
+def _name(person: Person | None) -> str | None:
+    return person.name if person else None

@@ -1,0 +1,39 @@
+"""What the conversation needs from the rest: who is that, and please do this. Tests put small fakes here."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from latchwire.sender import Answer
+from latchwire_whatsapp_webhook.words import Device, Words
+
+
+class Person(NamedTuple):
+    """Somebody whom the configuration knows.
+
+    Attributes:
+        name: in the configuration, for logs.
+        identity: the one by which this person was found, ``whatsapp:+15555550100``.
+        devices: what this person may use now.
+        words: of other languages, from the configuration.
+    """
+
+    name: str
+    identity: str
+    devices: tuple[Device, ...]
+    words: Words
+
+
+Who = Callable[[Sequence[str]], Person | None]
+"""The person behind identities in normal form; ``None`` for a stranger. Asked anew for each message."""
+
+OnLate = Callable[[Answer], None]
+
+Send = Callable[[str, str, str], None]
+"""Sends a message by itself: to whom, from which of our numbers, the text. Does not raise."""
+
+
+class Ask(Protocol):
+    """Asks the device: may they, sign, publish, wait for the verified receipt."""
+
+    def __call__(self, *, identity: str, device: str, action: str, message_id: str, on_late: OnLate | None) -> Answer:
+        """Ends within about ten seconds, whatever happens; ``on_late`` gets the truth if it comes later."""

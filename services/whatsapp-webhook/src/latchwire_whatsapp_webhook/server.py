@@ -1,0 +1,101 @@
+"""The production server: waitress, in this one process, because the connection to the broker lives in it too.
+
+It reads whole requests in one loop before a thread is given to them, so that slow clients hold no thread (gunicorn's
+gthread gives each a thread while it reads); it needs no fork beside the connection to the broker, and measured as fast.
+"""
+
+import contextlib
+import logging
+import socket
+import threading
+from typing import Any, Final
+
+from flask import Flask
+from waitress.server import create_server
+from waitress.wasyncore import close_all
+
+from latchwire.errors import ConfigurationError
+from latchwire.log import event
+from latchwire_whatsapp_webhook.app import LARGEST, PATH, Signing
+
+THREADS: Final = 128
+"""Each may wait twelve seconds for a door."""
+
+_log: Final = logging.getLogger("latchwire.whatsapp")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any that is free.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"WEBHOOK_BIND, WEBHOOK_PORT: {host}:{port} cannot be listened on: {error.strerror}; set another"
+        ) from error
+    return listener
+
+
+class Server:
+    """Serves from :meth:`start` to :meth:`stop`.
+
+    Args:
+        app: what is served.
+        listener: a socket of :func:`listen`; closed by :meth:`stop`.
+        proxies: whether headers of a proxy in front are let through.
+    """
+
+    def __init__(self, app: Flask, *, listener: socket.socket, proxies: bool = False) -> None:
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that requests wait is no news
+        self.port: int = listener.getsockname()[1]
+        self._open: dict[int, Any] = {}
+        self._server: Any = create_server(  # its type stubs know half of it
+            app,
+            map=self._open,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=1000,
+            channel_timeout=30,
+            max_request_header_size=32_768,
+            max_request_body_size=LARGEST,
+            clear_untrusted_proxy_headers=not proxies,
+            expose_tracebacks=False,
+            ident=None,
+            asyncore_use_poll=True,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begins to serve, in threads of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes nothing new, and ends within seconds."""
+        with contextlib.suppress(OSError):  # a request that ends just now may wake the loop first
+            self._server.trigger.pull_trigger(lambda: close_all(self._open))  # in the loop's own thread
+        self._thread.join(5.0)
+        self._server.task_dispatcher.shutdown(timeout=0.5)
+
+
+def tell_where(signing: Signing, *, host: str, port: int) -> None:
+    """Logs what to paste at Twilio and how to try it, or what to set first."""
+    if not signing.token:
+        event(_log, logging.WARNING, "TWILIO_AUTH_TOKEN is not set: WhatsApp is idle and every request is refused. "
+              "Set it in state/.env; docs/whatsapp.md shows where to get it.")  # fmt: skip
+    if signing.base_url:
+        url = f"{signing.base_url}{PATH}"
+        event(_log, logging.INFO, f'Paste at Twilio, as "When a message comes in", with HTTP POST: {url}')
+        event(_log, logging.INFO, f"Try it from outside: `curl {signing.base_url}/healthz` must say ok, "
+              f"and `curl -X POST {url}` must say that it is not signed.")  # fmt: skip
+    else:
+        event(_log, logging.INFO,
+              f"Listening on http://{host}:{port}{PATH}. PUBLIC_BASE_URL is not set: Twilio cannot reach this by "
+              "itself; set it to the https address that leads here (docs/whatsapp.md).")  # fmt: skip

@@ -1,0 +1,29 @@
+"""The answer to Twilio: TwiML that is valid whatever it holds."""
+
+import re
+from typing import Final
+
+from twilio.twiml.messaging_response import MessagingResponse
+
+LONGEST: Final = 1500
+"""Characters; WhatsApp takes 1600 in one message, and Twilio drops a longer one (error 21617)."""
+
+CONTENT_TYPE: Final = "text/xml; charset=utf-8"
+
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 does not allow (section 2.2), lone surrogates among them."""
+
+
+def reply(text: str) -> str:
+    """TwiML that sends the text back; none at all if there is no text (an empty message is an error, 14103)."""
+    response = MessagingResponse()
+    text = fitting(text)
+    if text:
+        response.message(text)
+    return str(response)
+
+
+def fitting(text: str) -> str:
+    """The text without what a message cannot hold, and cut where it is too long."""
+    text = _NOT_XML.sub("", text).strip()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
