@@ -1,9 +1,9 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test check format lock clean
+.PHONY: help run whatsapp tweet test test-compose check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@sed -n 's/\\#/#/;s/^\([a-z]*\):.*## /make \1	/p' Makefile | expand -t 16
+	@sed -n 's/\\#/#/;s/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 19
 
 run: ## set up what is missing, then run the broker and all services; Ctrl-C ends them
 	@scripts/run
@@ -19,6 +19,9 @@ tweet: ## post something to the running demo's stand-in for X: make tweet TEXT="
 test: ## set up what is missing, then run every test
 	@scripts/setup
 	@PATH="$$PATH:/usr/sbin" .venv/bin/pytest -n auto $(ARGS)
+
+test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
+	@scripts/test-compose $(ARGS)
 
 check: ## linter, formatting, types, lock files in step, shell scripts
 	@scripts/setup

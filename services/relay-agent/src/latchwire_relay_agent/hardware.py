@@ -122,7 +122,8 @@ def _explained(number: int, error: OSError) -> OSError | ActionError:
         return ActionError(
             Cause.NOT_CONFIGURED,
             f"there is no {device} on this machine: load the bus's driver (on the Omega: opkg install "
-            'kmod-i2c-mt7628), or correct `bus`; to try without hardware write "runs": "simulated"',
+            "kmod-i2c-mt7628), with Compose hand it in (docs/operating.md), or correct `bus`; to try without hardware "
+            'write "runs": "simulated"',
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return ActionError(

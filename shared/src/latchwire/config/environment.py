@@ -83,6 +83,15 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("MAGIQ_URL", "", "Another address of the MagIQ cloud; https only."),
         Variable("MAGIQ_CA", "", "A PEM file whose certificates alone are trusted for it."),
     ),
+    "Compose (docs/operating.md)": (
+        Variable("COMPOSE_PROFILES", "", "Which tunnel runs: ngrok, cloudflared or tailscale."),
+        Variable("LATCHWIRE_UID", "1000", "The number of the user whose state/ is, and who the services are."),
+        Variable("LATCHWIRE_GID", "1000", "The number of that user's group."),
+        Variable("I2C_DEVICE", "/dev/null", "The I2C bus for a relay agent that runs `here`: /dev/i2c-1."),
+        Variable("I2C_GID", "65534", "The number of the group that may open it: stat -c %g /dev/i2c-1."),
+        Variable("MOSQUITTO_IMAGE", "eclipse-mosquitto:2.0", "The broker's image."),
+        Variable("PYTHON_IMAGE", "python:3.13-slim", "What the services' images are built on."),
+    ),
 }
 
 VARIABLES: Final[Mapping[str, Variable]] = {row.name: row for rows in TABLE.values() for row in rows}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from latchwire import log
-from latchwire.errors import ConfigurationError, LatchwireError
+from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.service import control
 from latchwire.waiting import Wake
@@ -95,22 +95,11 @@ def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="say what it would start with, and what is wrong")
     options = parser.parse_args(arguments)
     if options.health:
-        return _print_health(program)
+        return control.tell(program.run_folder, program.name)
     if options.check:
         return _print_check(program)
     log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
     return _Process(program).run()
-
-
-def _print_health(program: Program) -> int:
-    try:
-        health = control.ask(program.run_folder, program.name)
-    except LatchwireError as error:
-        sys.stdout.write(f"{error}\n")
-        return 1
-    lines = [*health.troubles, *health.notes] or ["healthy"]
-    sys.stdout.write("".join(f"{program.name}: {line}\n" for line in lines))
-    return 0 if health.ok else 1
 
 
 def _print_check(program: Program) -> int:

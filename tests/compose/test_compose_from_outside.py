@@ -1,0 +1,169 @@
+"""The demo in containers does what a user expects of it, tried from outside."""
+
+import base64
+import functools
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.broker import wait_until
+from support.compose import Stack
+
+
+def state_of(stack: Stack, device: str) -> str:
+    return str(json.loads(stack.latchwire("send", device, "status", "--json").stdout)["state"])
+
+
+def whatsapp(stack: Stack, text: str, *, number: str, token: str) -> str:
+    """What Twilio gets as the answer to a signed message, or the status of a refusal."""
+    url = f"http://{stack.host}:{stack.webhook_port}/whatsapp"
+    form = {
+        "MessageSid": f"SM{os.urandom(16).hex()}", "AccountSid": "AC00000000000000000000000000000001",
+        "From": f"whatsapp:{number}", "To": "whatsapp:+14155238886", "WaId": number[1:], "Body": text,
+        "NumMedia": "0", "MessageType": "text", "ApiVersion": "2010-04-01",
+    }  # fmt: skip
+    signed = url + "".join(name + form[name] for name in sorted(form))
+    signature = base64.b64encode(hmac.digest(token.encode(), signed.encode(), hashlib.sha1)).decode()
+    headers = {"X-Twilio-Signature": signature}
+    request = urllib.request.Request(url, urllib.parse.urlencode(form).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return str(error.code)
+
+
+def answer_or_nothing(ask: Callable[[], str]) -> str:
+    try:
+        return ask()
+    except OSError:
+        return ""
+
+
+def test_every_service_of_the_repository_is_in_the_compose_file(stack: Stack) -> None:
+    folders = {path.parent.name for path in (stack.folder / "services").glob("*/pyproject.toml")}
+    assert folders | {"broker"} == set(stack.services())
+
+
+def test_all_services_come_up_healthy_with_nothing_configured(stack: Stack) -> None:
+    assert {stack.health(service) for service in stack.services()} == {"healthy"}
+    assert json.loads(stack.latchwire("status", "--json").stdout)["ok"] is True
+    assert "All is well" in stack.latchwire("check").stdout
+
+
+def test_a_service_without_credentials_is_idle_and_says_so_in_one_line(stack: Stack) -> None:
+    assert stack.health("twitter-listener") == "healthy"
+    assert stack.log("twitter-listener").count("X_BEARER_TOKEN") == 1
+
+
+def test_the_command_line_works_with_nothing_but_docker_on_the_machine(stack: Stack, tmp_path: Path) -> None:
+    for program in ("sh", "dirname", "readlink", "id", "docker"):
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
+    alone: dict[str, Any] = {"env": {**stack.environment, "PATH": str(tmp_path), "LATCHWIRE_USER": "ada"}}
+    assert "UNLOCKED" in stack.latchwire("send", "front-door", "unlock", **alone).stdout
+    assert "manual:ada" in stack.latchwire("status", **alone).stdout
+    assert "Nothing was missing" in stack.latchwire("init", **alone).stdout
+    signed = stack.latchwire("sign", "front-door", "lock", **alone).stdout
+    assert signed.count("\n") == 1
+    assert signed.count(".") == 2
+
+
+def test_an_exit_status_comes_through(stack: Stack) -> None:
+    assert stack.latchwire("send", "front-door", "dance", check=False).returncode == 1
+    assert stack.latchwire("send", check=False).returncode == 2
+
+
+def test_a_signed_command_is_obeyed_from_the_published_port(stack: Stack) -> None:
+    stack.latchwire("send", "front-door", "unlock")
+    signed = stack.latchwire("sign", "front-door", "lock").stdout
+    environment = {**stack.environment, "XDG_CONFIG_HOME": "state/mosquitto"}
+    words = ("mosquitto_pub", "-t", "latchwire/omega/front-door/command", "-s")
+    stack.run(*words, env=environment, stdin=None, input=signed)
+    wait_until(lambda: state_of(stack, "front-door") == "locked", "the door is locked", 20.0)
+
+
+def test_nothing_is_left_of_a_watch_whose_reader_went_away(stack: Stack) -> None:
+    with subprocess.Popen(
+        ["./latchwire", "watch"], cwd=stack.folder, env=stack.environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as watch:  # fmt: skip
+        assert watch.stdout is not None
+        assert watch.stdout.readline()
+        watch.terminate()
+        watch.wait(30)
+    mine = f"label=com.docker.compose.project={stack.project}"
+    words = ("docker", "ps", "--all", "--quiet", "--filter", mine, "--filter", "name=latchwire-command")
+    wait_until(lambda: not stack.run(*words).stdout, "its container is removed", 20.0)
+
+
+def test_an_edited_config_file_takes_effect_within_seconds(stack: Stack) -> None:
+    config = json.loads((stack.state / "config" / "config.json").read_text())
+    devices = {("lamp" if name == "light" else name): device for name, device in config["devices"].items()}
+    people = {"owner": {"manual": True, "may": "*"}}
+    stack.edit_config({"devices": devices, "people": people})
+    try:
+        wait_until(lambda: "agent magiq: simulated, devices: ac, lamp" in stack.log("magiq-bridge"), "it is read", 10.0)
+        assert "lamp is ON" in stack.latchwire("send", "lamp", "on").stdout
+    finally:
+        stack.edit_config({"devices": config["devices"], "people": config["people"]})
+
+
+def test_an_invalid_config_file_is_told_and_the_old_one_stays_in_force(stack: Stack) -> None:
+    path = stack.state / "config" / "config.json"
+    valid = path.read_text()
+    stack.edit(path, valid.replace('"agent": "omega"', '"agent": "omeag"'))
+    try:
+        wait_until(lambda: "omeag" in stack.log("relay-agent"), "the mistake is told", 10.0)
+        assert stack.inspect("relay-agent")["State"]["Running"]
+        assert "omeag" in stack.latchwire("check", check=False).stdout
+    finally:
+        stack.edit(path, valid)
+    assert "UNLOCKED" in stack.latchwire("send", "front-door", "unlock").stdout
+
+
+def test_a_signed_whatsapp_message_opens_the_door_and_a_forged_one_does_not(stack: Stack) -> None:
+    token, john, jane = stack.setting("TWILIO_AUTH_TOKEN"), "+15555550100", "+15555550101"
+    stack.latchwire("send", "front-door", "lock")
+    assert whatsapp(stack, "unlock the front door", number=john, token="another") == "403"
+    assert "<Message" in whatsapp(stack, "unlock the front door", number=jane, token=token)
+    assert state_of(stack, "front-door") == "locked"
+    assert "UNLOCKED" in whatsapp(stack, "unlock the front door", number=john, token=token).upper()
+    assert state_of(stack, "front-door") == "unlocked"
+
+
+def test_a_setting_in_env_takes_effect_within_seconds(stack: Stack) -> None:
+    env = stack.state / ".env"
+    before = env.read_text()
+    token = stack.setting("TWILIO_AUTH_TOKEN")
+    assert whatsapp(stack, "status", number="+15555550100", token=token) != "403"
+    stack.edit(env, before.replace(token, "demo-another"))
+    try:
+        # It starts its listener anew with what changed.
+        asked = functools.partial(whatsapp, stack, "status", number="+15555550100", token="demo-another")
+        wait_until(lambda: "<Message" in answer_or_nothing(asked), "the token is taken over", 15.0)
+        assert whatsapp(stack, "status", number="+15555550100", token=token) == "403"
+    finally:
+        stack.edit(env, before)
+    wait_until(lambda: stack.health("whatsapp-webhook") == "healthy", "it is healthy", 15.0)
+
+
+@pytest.mark.parametrize("killed", [("relay-agent",), ("broker",), ("broker", "relay-agent", "whatsapp-webhook")])
+def test_what_is_killed_comes_back_and_the_door_obeys_again(stack: Stack, killed: tuple[str, ...]) -> None:
+    stack.latchwire("send", "front-door", "unlock")
+    stack.crash(killed)
+    wait_until(lambda: {stack.health(service) for service in killed} == {"healthy"}, "they are healthy", 60.0)
+    if "relay-agent" in killed:
+        assert state_of(stack, "front-door") == "locked"  # what its configuration says for a start
+    unlocked = lambda: "UNLOCKED" in stack.latchwire("send", "front-door", "unlock", check=False).stdout  # noqa: E731
+    wait_until(unlocked, "the door is unlocked", 30.0)

@@ -1,0 +1,146 @@
+"""The real docker-compose.yml in a clone of the committed state, for tests.
+
+A ``Stack`` is one clone with a project name and ports of its own, so it leaves what else runs on the machine alone.
+Everything is driven from outside: through ``docker compose``, through ``./latchwire`` and the published ports.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from latchwire.config.environment import read_env
+from support.broker import HOST, TOP, free_port, wait_until
+
+_PASSED_ON: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
+
+
+class Stack:
+    """One clone, brought up and taken down.
+
+    Args:
+        folder: where the clone goes; it must not be there yet.
+        project: Compose's project name.
+
+    Attributes:
+        folder: the clone.
+        environment: what its commands get, and nothing else of ours.
+    """
+
+    def __init__(self, *, folder: Path, project: str) -> None:
+        self.folder: Final = folder
+        self.project: Final = project
+        self.host: Final = HOST
+        self.broker_port: Final = free_port()
+        self.webhook_port: Final = free_port()
+        self.environment: Final[dict[str, str]] = {
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            "COMPOSE_PROJECT_NAME": project,
+            "BROKER_PORT": str(self.broker_port),
+            "WEBHOOK_PORT": str(self.webhook_port),
+        }
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", TOP, folder], check=True)
+
+    @property
+    def state(self) -> Path:
+        """Its state folder."""
+        return self.folder / "state"
+
+    def run(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Runs a command in the clone; its output is in the error if it fails."""
+        usual: dict[str, Any] = {"env": self.environment, "stdin": subprocess.DEVNULL, "timeout": 300.0}
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            words, cwd=self.folder, check=False, capture_output=True, text=True, **usual | options
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(words)}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def compose(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """``docker compose …`` in the clone."""
+        return self.run("docker", "compose", *words, check=check, **options)
+
+    def latchwire(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """``./latchwire …`` in the clone, which has no virtual environment."""
+        return self.run("./latchwire", *words, check=check, **options)
+
+    def up(self) -> None:
+        """``docker compose up`` until all is healthy."""
+        done = self.compose("up", "--detach", "--wait", "--wait-timeout", "120", check=False)
+        if done.returncode:
+            logs = self.compose("logs", "--no-color", check=False).stdout
+            raise AssertionError(f"docker compose up: exit status {done.returncode}\n{done.stderr}\n{logs}")
+
+    def down(self) -> None:
+        """Takes all of it down: containers, volumes, networks and the images that were built."""
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+
+    def services(self) -> tuple[str, ...]:
+        """The services that ``docker compose up`` runs and keeps running."""
+        return tuple(name for name in self.compose("config", "--services").stdout.split() if name != "setup")
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """All that the engine says about a service's container."""
+        container = self.compose("ps", "--all", "--quiet", service).stdout.strip()
+        found: dict[str, Any] = json.loads(self.run("docker", "inspect", container).stdout)[0]
+        return found
+
+    def health(self, service: str) -> str:
+        """``healthy``, ``unhealthy`` or ``starting``."""
+        return str(self.inspect(service)["State"]["Health"]["Status"])
+
+    def log(self, service: str) -> str:
+        """All that a service has said."""
+        return self.compose("logs", "--no-color", "--no-log-prefix", service).stdout
+
+    def crash(self, services: Iterable[str]) -> None:
+        """Ends the services' processes by SIGKILL, unasked as far as the engine knows, and waits for the restart."""
+        before = {service: self.inspect(service) for service in services}
+        script = "import os, sys; [os.kill(int(pid), 9) for pid in sys.argv[1:]]"
+        pids = [str(found["State"]["Pid"]) for found in before.values()]
+        killer = ("docker", "run", "--rm", "--pid=host", "--user=0", "--network=none", "--entrypoint=python")
+        self.run(*killer, f"{self.project}-command-line", "-c", script, *pids)
+        for service, found in before.items():
+
+            def again(service: str = service, count: int = found["RestartCount"]) -> bool:
+                now = self.inspect(service)
+                return bool(now["RestartCount"] > count and now["State"]["Running"])
+
+            wait_until(again, f"{service} is started again", 30.0)
+
+    def edit(self, path: Path, text: str) -> None:
+        """Writes a file the way editors do: a new one beside it, renamed over it, with the same owner and mode."""
+        seen, new = path.stat(), path.with_name(path.name + "~")
+        new.write_text(text)
+        new.chmod(seen.st_mode)
+        os.chown(new, seen.st_uid, seen.st_gid)
+        new.replace(path)
+
+    def edit_config(self, change: Mapping[str, Any]) -> None:
+        """Replaces parts of config.json."""
+        path = self.state / "config" / "config.json"
+        self.edit(path, json.dumps(json.loads(path.read_text()) | change, indent=2))
+
+    def secrets(self) -> frozenset[str]:
+        """Everything in the state folder that is nobody else's business."""
+        logins = {path.read_text().strip() for path in (self.state / "logins").iterdir()}
+        keys = {
+            word
+            for path in (self.state / "keys").iterdir()
+            for line in path.read_text().splitlines()
+            for word in line.split()
+            if len(word) >= 40
+        }
+        return frozenset(logins | keys | {self.setting("TWILIO_AUTH_TOKEN")})
+
+    def setting(self, name: str) -> str:
+        """What ``state/.env`` says."""
+        return read_env(self.state / ".env")[name]
+
+    def close(self) -> None:
+        """Takes all of it down, whatever its state."""
+        with suppress(AssertionError, subprocess.TimeoutExpired):
+            self.down()
