@@ -144,11 +144,11 @@ class Handler(BaseHTTPRequestHandler):
         elif self.x.streams + self.x.ghosts >= 1:
             self._json(429, {"title": "ConnectionException", "connection_issue": "TooManyConnections"})
         else:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            with self.x.stream() as lines:
+            with self.x.stream() as lines:  # before its head, so that who sees it open misses nothing
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
                 self._write_lines(lines)
             self.close_connection = True
 
