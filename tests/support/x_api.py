@@ -42,6 +42,8 @@ class FakeX:
         accounts: numeric id → user name.
         protected: ids of protected accounts.
         keep_alive: seconds between keep-alives.
+        mute: whether it sends no keep-alives.
+        deaf: whether the streams miss what is posted, as on X until new rules count.
         port: 0 for any that is free.
         host: where it listens.
     """
@@ -61,6 +63,7 @@ class FakeX:
         self.posts: dict[str, dict[str, object]] = {}
         self.ghosts = 0
         self.mute = False
+        self.deaf = False
         self.rate_limit: Mapping[str, str] = {}
         self._faults: dict[str, list[Fault]] = {}
         self._streams: list[queue.SimpleQueue[bytes | Cut]] = []
@@ -138,7 +141,7 @@ class FakeX:
             for rule_id, rule in self.rules.items()
             if matches(rule["value"], post, self.accounts.get(author, "somebody"), others)
         ]
-        if matching:
+        if matching and not self.deaf:
             self.send({**line, "matching_rules": matching})
         return post_id
 

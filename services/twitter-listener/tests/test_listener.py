@@ -134,14 +134,14 @@ def test_the_sample_stream_does_what_its_readme_says(x: FakeX, start: Start, ask
         x.send(moved + b"\r\n")
     x.post("101", "the last one #cool")
     until(lambda: len(ask.asked) == 7)
-    assert ask.asked == [
+    assert [asked for asked in ask.asked if asked[1] == "ac"] == [("twitter:101", "ac", "on")]
+    assert [asked for asked in ask.asked if asked[1] == "front-door"] == [
         ("twitter:101", "front-door", "unlock"),
         ("twitter:102", "front-door", "toggle"),
         ("twitter:102", "front-door", "lock"),
         ("twitter:101", "front-door", "lock"),  # "#lock #unlock", whose edit is not heard again
         ("twitter:101", "front-door", "lock"),  # the note
         ("twitter:101", "front-door", "lock"),  # salt & pepper
-        ("twitter:101", "ac", "on"),
     ]
 
 
@@ -165,6 +165,20 @@ def test_a_duplicate_an_edit_and_a_restart_act_once(x: FakeX, start: Start, ask:
     until(lambda: len(ask.asked) == 3)
     assert [action for _, _, action in ask.asked] == ["unlock", "on", "on"]
     assert ask.ids[0] == f"x-post-{post_id:0>20}"
+
+
+def test_an_older_post_that_comes_late_does_not_have_the_last_word(
+    x: FakeX, start: Start, ask: FakeAsk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    start()
+    last = x.post("102", "#lock")
+    until(lambda: len(ask.asked) == 1)
+    earlier = str(int(last) - 1)
+    said = {"author_id": "101", "text": "#unlock", "entities": None}
+    x.send({"data": x.posts[last] | said | {"id": earlier, "edit_history_tweet_ids": [earlier]}})
+    until(lambda: "came late and is ignored: a newer one for the device was obeyed already" in caplog.text)
+    assert ask.asked == [("twitter:102", "front-door", "lock")]
 
 
 def test_a_post_from_before_the_start_and_an_old_one_are_told_and_ignored(

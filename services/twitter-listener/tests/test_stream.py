@@ -207,6 +207,57 @@ def test_a_connection_that_breaks_in_the_middle_is_made_again(x: FakeX, start: S
     running.wait(lambda: running.ids == [post])
 
 
+def test_what_is_posted_while_nobody_listens_is_asked_for_afterwards(x: FakeX, start: Start) -> None:
+    running = start(pace=0.05)
+    x.wait_for_stream()
+    running.wait(lambda: len(x.asked("/102/tweets")) == 2)  # once for the connect, once for the new rules
+    x.fail("/stream", Fault(503))  # 5 seconds, here a quarter of one
+    x.cut(clean=False)
+    running.wait(lambda: running.status.snapshot.health == "waiting")
+    post = x.post("102", "#lock")
+    running.wait(lambda: post in running.ids)
+    assert len(x.asked("/stream", "GET")) == 3
+
+
+def test_what_is_posted_before_new_rules_count_is_asked_for_afterwards(x: FakeX, start: Start) -> None:
+    running = start()
+    x.deaf = True
+    x.wait_for_stream()
+    post = x.post("101", "#lock")
+    running.wait(lambda: post in running.ids)
+    running.stream.want(Wanted(usernames=("jane_doe",), user_ids=("102",), hashtags=("lock",)))
+    running.wait(lambda: [rule["value"].count("john") for rule in x.rules.values()] == [0])
+    later = x.post("102", "#lock")
+    running.wait(lambda: later in running.ids)
+
+
+def test_what_was_missed_is_asked_for_again_when_x_has_a_fault(x: FakeX, start: Start) -> None:
+    x.fail("/101/tweets", Fault(503), Fault(503))
+    running = start()
+    x.deaf = True
+    x.wait_for_stream()
+    post = x.post("101", "#lock")
+    running.wait(lambda: post in running.ids)
+
+
+def test_what_was_missed_and_cannot_be_asked_for_is_told(x: FakeX, start: Start) -> None:
+    x.fail("/101/tweets", Fault(403, {"title": "Forbidden"}))
+    running = start()
+    running.wait(lambda: "may be lost" in running.status.snapshot.last_error)
+    assert running.status.snapshot.health == "connected"
+
+
+def test_rules_that_cannot_be_changed_now_do_not_end_a_good_connection(x: FakeX, start: Start) -> None:
+    running = start()
+    x.wait_for_stream()
+    running.wait(lambda: running.status.snapshot.health == "connected")
+    x.fail("/rules", Fault(503), Fault(503))
+    running.stream.want(Wanted(usernames=("john_smith",), user_ids=("101",), hashtags=("lock",), retweets=False))
+    running.wait(lambda: "not at X yet: X has a fault of its own (HTTP 503" in running.status.snapshot.last_error)
+    running.wait(lambda: [r["value"] for r in x.rules.values()] == ["(from:john_smith) (#lock) -is:retweet"])
+    assert len(x.asked("/stream", "GET")) == 1
+
+
 def test_a_mute_connection_is_noticed_within_25_seconds(
     x: FakeX, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:

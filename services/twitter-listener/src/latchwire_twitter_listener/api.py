@@ -94,7 +94,6 @@ class XApi:
         self._token = credentials.bearer_token
         self._token_since = time.monotonic()
         self._token_lock = threading.Lock()
-        self._session = transport.session(base=self.base)
 
     def rules(self) -> list[Rule]:
         """The rules that X keeps for this app."""
@@ -173,9 +172,8 @@ class XApi:
         Args:
             read_timeout: seconds without a byte after which reading fails.
         """
-        stream_session = transport.session(base=self.base)
         response = self._send(
-            lambda: stream_session.get(
+            lambda: self._session().get(
                 self.base + _STREAM,
                 params={"tweet.fields": POST_FIELDS, "expansions": "referenced_tweets.id"},
                 # A compressed stream is held back in the decompressor; posts are small.
@@ -186,15 +184,15 @@ class XApi:
                 allow_redirects=False,
             )
         )
-        if response.status_code == 200:
-            return response
-        with response:
-            raise self._failure(response)
+        if response.status_code != 200:
+            with response:
+                raise self._failure(response)
+        return response
 
     def close_connections(self) -> None:
         """Closes all connections that X still counts for this app (ghosts of a crash, mostly)."""
-        self._send_checked(
-            lambda: self._session.delete(
+        self._send(
+            lambda: self._session().delete(
                 f"{self.base}/2/connections/all",
                 auth=transport.BearerAuth(self._bearer()),
                 allow_redirects=False,
@@ -219,12 +217,12 @@ class XApi:
             access_token_secret=keys.access_token_secret or None,
             return_type=requests.Response,
         )
-        client.session = transport.session(base=self.base)
+        client.session = self._session()
         return client
 
     def _streaming(self) -> tweepy.StreamingClient:
         client = tweepy.StreamingClient(self._bearer(), return_type=requests.Response)
-        client.session = transport.session(base=self.base)
+        client.session = self._session()
         return client
 
     def _bearer(self) -> str:
@@ -232,8 +230,8 @@ class XApi:
         with self._token_lock:
             if not self._token:
                 keys = self._credentials
-                response = self._send_checked(
-                    lambda: self._session.post(
+                response = self._send(
+                    lambda: self._session().post(
                         f"{self.base}/oauth2/token",
                         data={"grant_type": "client_credentials"},
                         auth=(quote(keys.consumer_key, safe=""), quote(keys.consumer_secret, safe="")),
@@ -258,10 +256,7 @@ class XApi:
         """A call through tweepy, with all that it may raise turned into an :class:`ApiError`."""
         try:
             return self._send(call)
-        except tweepy.HTTPException as fault:
-            raise self._failure(fault.response) from None
-        except (tweepy.TweepyException, AttributeError, TypeError) as fault:
-            # tweepy expects an error's body to be an object and stumbles over anything else.
+        except tweepy.TweepyException as fault:
             raise ApiError(Trouble.UNEXPECTED, type(fault).__name__) from None
 
     def _send(self, call: Callable[[], requests.Response]) -> requests.Response:
@@ -272,11 +267,16 @@ class XApi:
         except requests.RequestException as fault:
             raise ApiError(Trouble.NETWORK, type(fault).__name__) from None
 
-    def _send_checked(self, call: Callable[[], requests.Response]) -> requests.Response:
-        response = self._send(call)
+    def _session(self) -> requests.Session:
+        """A session in which a bad answer ends as an :class:`ApiError` before tweepy tries to read its body."""
+        made = transport.session(base=self.base)
+        made.hooks["response"].append(self._check)
+        return made
+
+    def _check(self, response: requests.Response, *_: object, **__: object) -> None:
         if not 200 <= response.status_code < 300:
-            raise self._failure(response)
-        return response
+            with response:
+                raise self._failure(response)
 
     def _failure(self, response: requests.Response) -> ApiError:
         try:

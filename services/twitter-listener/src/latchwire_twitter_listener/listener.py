@@ -26,7 +26,7 @@ from latchwire_twitter_listener.obeying import Command, Household, Ignored, deci
 from latchwire_twitter_listener.people import AGAIN_SECONDS, People
 from latchwire_twitter_listener.poll import Poll
 from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
-from latchwire_twitter_listener.seen import Seen
+from latchwire_twitter_listener.seen import Latest, Seen
 from latchwire_twitter_listener.source import Source, Wanted
 from latchwire_twitter_listener.status import Snapshot, Status
 from latchwire_twitter_listener.store import Store
@@ -99,6 +99,8 @@ class Listener:
         self._started_at = wall()
         self._store = Store(path=data / "twitter-listener.sqlite")
         self._seen = Seen(store=self._store)
+        self._latest = Latest()
+        self._hearing = threading.Lock()
         self._billing = Billing(store=self._store)
         self._status = Status(source=settings.source, on_change=on_change)
         self._api = XApi(credentials=credentials, base=base)
@@ -182,11 +184,16 @@ class Listener:
             level = logging.INFO if command.told else logging.DEBUG
             who = f"twitter:{post.author_id}"
             event(log, level, "A post is ignored.", who=who, post=post.post_id, cause=command.reason)
-        elif self._seen.claim(post.origin_id, now=now):
-            self._workers.submit(command.device, lambda: self._do(command))
-        else:
-            said = "A post was heard again, as a duplicate or an edit; it acted already."
-            event(log, logging.INFO, said, who=command.person, command=command.jti)
+            return
+        with self._hearing:  # the stream and what catches up with it hear at the same time
+            if not self._seen.claim(post.origin_id, now=now):
+                said = "A post was heard again, as a duplicate or an edit; it acted already."
+            elif not self._latest.is_newest(command.device, post.post_id):
+                said = "A post came late and is ignored: a newer one for the device was obeyed already."
+            else:
+                self._workers.submit(command.device, lambda: self._do(command))
+                return
+        event(log, logging.INFO, said, device=command.device, who=command.person, command=command.jti)
 
     def _decide(self, post: Post, now: float) -> Command | Ignored:
         return decide(
