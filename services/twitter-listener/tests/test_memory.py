@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from latchwire.errors import ConfigurationError
-from latchwire_twitter_listener.api import Account, ApiError
 from latchwire_twitter_listener.backoff import Trouble
 from latchwire_twitter_listener.billing import Billing, seconds_to_midnight
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.people import People, Person
+from latchwire_twitter_listener.results import Account, ApiError
 from latchwire_twitter_listener.seen import KEEP_SECONDS, Latest, Seen
 from latchwire_twitter_listener.store import Store
 

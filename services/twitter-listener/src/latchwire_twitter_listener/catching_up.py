@@ -14,8 +14,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Trouble
+from latchwire_twitter_listener.results import ApiError
 from latchwire_twitter_listener.source import Deliver
 from latchwire_twitter_listener.status import Status
 

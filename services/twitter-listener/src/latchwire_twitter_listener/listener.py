@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from latchwire.errors import LatchwireError
 from latchwire.log import event
 from latchwire_twitter_listener.answers import answer
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Backoff
 from latchwire_twitter_listener.billing import Billing
 from latchwire_twitter_listener.connects import Connects
@@ -26,6 +26,7 @@ from latchwire_twitter_listener.obeying import Command, Household, Ignored, deci
 from latchwire_twitter_listener.people import AGAIN_SECONDS, People
 from latchwire_twitter_listener.poll import Poll
 from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
+from latchwire_twitter_listener.results import ApiError
 from latchwire_twitter_listener.seen import Latest, Seen
 from latchwire_twitter_listener.source import Source, Wanted
 from latchwire_twitter_listener.status import Snapshot, Status

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from latchwire_twitter_listener.api import ApiError, Page, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Backoff, Trouble
 from latchwire_twitter_listener.billing import seconds_to_midnight
+from latchwire_twitter_listener.results import ApiError, Page
 from latchwire_twitter_listener.source import Deliver, Wanted
 from latchwire_twitter_listener.status import Status
 

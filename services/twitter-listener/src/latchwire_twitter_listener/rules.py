@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from latchwire_twitter_listener.api import Rule
+from latchwire_twitter_listener.results import Rule
 
 TAG: Final = "latchwire"
 MOST_CHARACTERS: Final = 1024

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from typing import Final
 
 from latchwire.log import event
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Backoff, Trouble
 from latchwire_twitter_listener.catching_up import GAP_ENDS_AFTER_SECONDS, RULES_COUNT_AFTER_SECONDS, CatchingUp
 from latchwire_twitter_listener.connection import Connection, Ended, Opened, Woken
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.lines import Lines
 from latchwire_twitter_listener.posts import NotAPost, parse_json, stream_error
+from latchwire_twitter_listener.results import ApiError
 from latchwire_twitter_listener.rules import reconcile, wanted_rules
 from latchwire_twitter_listener.source import Deliver, Wanted
 from latchwire_twitter_listener.status import Status
