@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Final, Self
 
-from support.x_http import BEARER, Cut, Fault, Handler, Request
+from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Cut, Fault, Handler, Request
 from support.x_rules import change_rules, hashtags, matches, written
 
 DEMO_PORT: Final = 8180
@@ -45,6 +45,7 @@ class FakeX:
         deaf: whether the streams miss what is posted, as on X until new rules count.
         port: 0 for any that is free.
         host: where it listens.
+        consumer: key and secret of the app.
     """
 
     accounts: dict[str, str] = field(default_factory=lambda: {"101": "john_smith", "102": "jane_doe"})
@@ -52,6 +53,7 @@ class FakeX:
     keep_alive: float = 0.2
     port: int = 0
     host: str = "127.0.0.1"
+    consumer: tuple[str, str] = (CONSUMER_KEY, CONSUMER_SECRET)
 
     def __post_init__(self) -> None:
         self.bearer = BEARER

@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         return given == f"Bearer {self.x.bearer}" or given.startswith("OAuth oauth_")
 
     def _token(self, body: str) -> None:
-        pair = f"{urllib.parse.quote(CONSUMER_KEY)}:{urllib.parse.quote(CONSUMER_SECRET)}"
+        pair = ":".join(map(urllib.parse.quote, self.x.consumer))
         basic = "Basic " + base64.b64encode(pair.encode()).decode()
         if self.headers.get("Authorization") != basic or body != "grant_type=client_credentials":
             self._json(403, {"errors": [{"code": 99, "message": "Unable to verify your credentials"}]})
