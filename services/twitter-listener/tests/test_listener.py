@@ -292,6 +292,29 @@ def test_the_status_tells_what_a_person_wants_to_know(x: FakeX, start: Start) ->
     json.dumps(told)
 
 
+def test_an_account_with_another_name_is_heard_under_it_within_a_day_and_who_took_the_old_one_is_not(
+    x: FakeX, start: Start, ask: FakeAsk
+) -> None:
+    later = [0.0]
+    listener = start(wall=lambda: time.time() + later[0], pace=0.0001)  # an hour is a third of a second
+    x.accounts = {"101": "john_moved", "102": "jane_doe", "666": "john_smith"}
+    later[0] = 86_500
+    until(lambda: any("john_moved" in rule["value"] for rule in x.rules.values()), listener)
+    x.post("666", "#unlock", age=-86_500)
+    x.post("101", "#lock", age=-86_500)
+    until(lambda: len(ask.asked) == 1, listener)
+    assert ask.asked == [("twitter:101", "front-door", "lock")]
+
+
+def test_the_posts_billed_today_are_none_after_midnight(x: FakeX, start: Start) -> None:
+    later = [0.0]
+    listener = start(wall=lambda: time.time() + later[0])
+    x.post("101", "#unlock")
+    until(lambda: listener.snapshot().billed_today == 1, listener)
+    later[0] = 86_400
+    assert listener.snapshot().billed_today == 0
+
+
 ALL_KEYS = Credentials(
     bearer_token=BEARER,
     consumer_key=CONSUMER_KEY,

@@ -103,7 +103,11 @@ class TwitterListener:
 
     def _follow(self) -> None:
         """Takes over changed people and hashtags; an invalid file is told by ``Reloading`` and changes nothing."""
+        billed = 0
         while not self._stopping.wait(LOOK_SECONDS):
+            before, billed = billed, self._listener.snapshot().billed_today
+            if billed < before:  # it is past midnight, and nothing else may happen that is told
+                self._ingress.publish_status()
             config = self._ingress.config
             if config is not self._taken:
                 self._taken = config
