@@ -13,11 +13,13 @@ import pytest
 
 from latchwire.config.loading import load
 from latchwire.errors import LatchwireError
+from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.listener import Answer, Listener
+from latchwire_twitter_listener.listener import Listener
 from latchwire_twitter_listener.obeying import Target
 from latchwire_twitter_listener.people import Person
 from latchwire_twitter_listener.status import Snapshot
+from latchwire_twitter_listener.stream import Stream
 from latchwire_twitter_listener.wishes import Settings, Wishes, settings_of, wishes_of
 from support.x_api import FakeX
 from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Fault
@@ -266,6 +268,32 @@ def test_without_credentials_it_is_idle_and_says_what_to_set(
     assert x.requests == []
 
 
+def test_the_first_start_says_nothing_of_rules_before_it_knows_who_is_who(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    john = replace(WISHES, people=WISHES.people[:1])
+    listener = start(wishes=john)
+    assert listener.snapshot().last_error == ""
+    assert "rules" not in caplog.text
+
+
+def test_a_wrong_token_at_the_first_start_is_told_as_what_it_is(
+    x: FakeX, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    john = replace(WISHES, people=WISHES.people[:1])
+    listener = start(wait=False, wishes=john, credentials=Credentials(bearer_token="mistyped"), pace=0.0005)
+    until(lambda: listener.snapshot().health == "waiting", listener)
+    assert "Compare X_BEARER_TOKEN" in listener.snapshot().message
+    x.bearer = "mistyped"
+    until(lambda: listener.snapshot().health == "connected", listener)
+    assert caplog.text.count("Compare X_BEARER_TOKEN") == 1
+
+
+def test_nobody_who_is_on_x_is_told(start: Start) -> None:
+    listener = start(wait=False, wishes=replace(WISHES, people=()))
+    until(lambda: "nothing to listen to" in listener.snapshot().message, listener)
+
+
 def test_the_status_tells_what_a_person_wants_to_know(x: FakeX, start: Start) -> None:
     x.protected = {"102"}
     snapshots: list[Snapshot] = []
@@ -397,6 +425,18 @@ def test_what_cannot_be_remembered_is_not_done(x: FakeX, start: Start, ask: Fake
     listener.update(WISHES)
     until(lambda: "Nobody is obeyed" in listener.snapshot().last_error, listener)
     assert ask.asked == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant to die
+def test_a_fault_that_nobody_foresaw_is_not_kept_secret(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Stream, "run", run)
+    listener = start(wait=False)
+    until(lambda: listener.snapshot().health == "dead", listener)
+    assert "hears nothing any more" in listener.snapshot().message
 
 
 def test_a_clock_that_was_set_back_does_not_shut_everybody_out(x: FakeX, start: Start, ask: FakeAsk) -> None:

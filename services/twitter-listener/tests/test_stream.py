@@ -1,5 +1,6 @@
 """The filtered stream against a fake X that fails like the real one."""
 
+import itertools
 import logging
 import threading
 import time
@@ -197,12 +198,22 @@ def test_a_clean_close_is_followed_by_one_connect_after_a_gap(x: FakeX, start: S
 
 def test_a_server_that_always_closes_meets_no_storm(x: FakeX, start: Start) -> None:
     running = start(pace=0.1)
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
+
+    def connected_four_times() -> bool:
         x.cut(clean=True)
-        time.sleep(0.01)
-    assert 2 <= len(x.asked("/stream", "GET")) <= 6, "waits of 0.1, 0.2, 0.4, 0.8 seconds"
-    assert running.thread.is_alive()
+        return len(x.asked("/stream", "GET")) >= 4
+
+    running.wait(connected_four_times)
+    at = [request.at for request in x.asked("/stream", "GET")]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert all(gap >= least for gap, least in zip(gaps, (0.1, 0.2, 0.4), strict=False)), gaps
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_a_stand_in(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    running = start()
+    running.wait(lambda: running.status.snapshot.health == "connected")
 
 
 def test_a_connection_that_breaks_in_the_middle_is_made_again(x: FakeX, start: Start) -> None:

@@ -22,8 +22,9 @@ from latchwire.sender import Ending
 from latchwire.service import frame
 from latchwire.service.home import endpoint, login
 from latchwire_twitter_listener import __version__
+from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.listener import Answer, Listener
+from latchwire_twitter_listener.listener import Listener
 from latchwire_twitter_listener.outcome import sentence
 from latchwire_twitter_listener.status import Snapshot
 from latchwire_twitter_listener.transport import LIVE_BASE
@@ -120,6 +121,8 @@ def health_of(snapshot: Snapshot) -> Health:
     if snapshot.health == "idle":
         return Health((), (snapshot.message,))
     notes = tuple(snapshot.sentences())
+    if snapshot.health == "dead":
+        return Health((snapshot.message,), notes)
     waits = (snapshot.next_try or 0) - (snapshot.last_error_at or 0)
     if snapshot.health == "waiting" and waits >= _LONG_WAIT:
         return Health((f"X: {snapshot.last_error} {snapshot.message}".strip(),), notes)
