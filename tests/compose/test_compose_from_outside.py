@@ -1,16 +1,9 @@
 """The demo in containers does what a user expects of it, tried from outside."""
 
-import base64
 import functools
-import hashlib
-import hmac
 import json
-import os
 import shutil
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
-"""What is said on X and WhatsApp moves a relay and sockets: the demo in containers, with the vendors' stand-ins beside it.
+"""What is said on X and WhatsApp moves a relay and sockets, in the demo in containers.
 
-The stand-ins are containers too (``fakes.yml``); the services find them by ``state/.env``, as they find the vendors.
+The vendors' stand-ins are containers too (``fakes.yml``); the services find them by ``state/.env``, as the vendors.
 """
 
 import os
