@@ -3,6 +3,7 @@
 import functools
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,49 @@ def test_all_services_come_up_healthy_with_nothing_configured(stack: Stack) -> N
 def test_a_service_without_credentials_is_idle_and_says_so_in_one_line(stack: Stack) -> None:
     assert stack.health("twitter-listener") == "healthy"
     assert stack.log("twitter-listener").count("X_BEARER_TOKEN") == 1
+
+
+def test_the_webhook_without_its_token_is_idle_and_healthy_and_obeys_nobody(stack: Stack) -> None:
+    said, token = stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN"), stack.setting("TWILIO_AUTH_TOKEN")
+    with stack.settings(TWILIO_AUTH_TOKEN=""):
+        wait_until(lambda: stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") > said, "it says so", 15.0)
+        assert stack.check("whatsapp-webhook").returncode == 0
+        asked = functools.partial(stack.whatsapp, "unlock the front door", number="+15555550100", token=token)
+        assert "<Message" not in answer_or_nothing(asked)
+        assert stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") == said + 1
+    wait_until(lambda: "<Message" in answer_or_nothing(asked), "it obeys again", 15.0)
+
+
+def test_a_health_check_asks_the_running_process(stack: Stack) -> None:
+    assert stack.check("relay-agent").returncode == 0
+    stack.signal(signal.SIGSTOP, "relay-agent")
+    try:
+        assert stack.check("relay-agent").returncode
+    finally:
+        stack.signal(signal.SIGCONT, "relay-agent")
+    wait_until(lambda: stack.check("relay-agent").returncode == 0, "it answers again", 15.0)
+
+
+def test_the_relay_agent_steps_aside_for_hardware_elsewhere(stack: Stack) -> None:
+    with stack.agent("omega", runs="elsewhere"):
+        wait_until(lambda: "Agent omega runs elsewhere" in stack.log("relay-agent"), "it says so", 10.0)
+        assert stack.check("relay-agent").returncode == 0
+        assert "Nobody is listening" in stack.latchwire("send", "front-door", "unlock", check=False).stdout
+
+
+def test_relays_here_need_their_bus_handed_in_and_are_never_simulated(stack: Stack) -> None:
+    with stack.agent("omega", runs="here"):
+        wait_until(lambda: "agent omega: here" in stack.log("relay-agent"), "it takes over", 10.0)
+        answer = lambda: stack.latchwire("send", "front-door", "unlock", check=False).stdout  # noqa: E731
+        wait_until(lambda: "lacks credentials or hardware" in answer(), "it says what is missing", 15.0)
+        assert "/dev/i2c-0" in stack.latchwire("status", check=False).stdout
+    with stack.settings(I2C_DEVICE="/dev/i2c-1", I2C_GID="998"):
+        document = json.loads(stack.compose("config", "--format", "json").stdout)["services"]
+    handed = [(device["source"], device["target"]) for device in document["relay-agent"]["devices"]]
+    assert handed == [("/dev/i2c-1", "/dev/i2c-1")]
+    assert document["relay-agent"]["group_add"] == ["998"]
+    assert [name for name, service in document.items() if service.get("devices")] == ["relay-agent"]
+    wait_until(lambda: "UNLOCKED" in answer(), "the simulated door obeys again", 15.0)
 
 
 def test_the_command_line_works_with_nothing_but_docker_on_the_machine(stack: Stack, tmp_path: Path) -> None:

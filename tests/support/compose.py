@@ -22,7 +22,15 @@ from typing import Any, Final
 from latchwire.config.environment import read_env
 from support.broker import HOST, TOP, free_port, wait_until
 
+FAKES: Final = ("--file=docker-compose.yml", "--file=tests/compose/fakes.yml")
+"""Options of Compose with which the vendors' stand-ins are there too."""
 _PASSED_ON: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
+
+
+def complaints(log: str) -> list[str]:
+    """What a Mosquitto says against its configuration, beyond what docs/operating.md tells of 2.1 and newer."""
+    found = [line for line in log.splitlines() if any(word in line for word in ("Warning", "Error", "deprecated"))]
+    return [line for line in found if not any(name in line for name in ("password_file", "acl_file"))]
 
 
 class Stack:
@@ -107,9 +115,15 @@ class Stack:
         """``healthy``, ``unhealthy`` or ``starting``."""
         return str(self.inspect(service)["State"]["Health"]["Status"])
 
+    def check(self, service: str) -> subprocess.CompletedProcess[str]:
+        """The container's own health check, now; the engine runs it twice a minute."""
+        _, command = self.inspect(service)["Config"]["Healthcheck"]["Test"]
+        return self.compose("exec", "-T", service, "sh", "-c", command, check=False)
+
     def log(self, service: str) -> str:
         """All that a service has said."""
-        return self.compose("logs", "--no-color", "--no-log-prefix", service).stdout
+        text = self.compose(*FAKES, "logs", "--no-color", "--no-log-prefix", service).stdout
+        return text.replace("\x1b[2K", "")  # Compose 2.26 clears each line of a terminal, even if there is none
 
     def crash(self, services: Iterable[str]) -> None:
         """Ends the services' processes by SIGKILL, unasked as far as the engine knows, and waits for the restart."""
