@@ -22,6 +22,11 @@ def answer_or_nothing(ask: Callable[[], str]) -> str:
         return ""
 
 
+def told(stack: Stack) -> str:
+    """What somebody is told who asks for the door to be unlocked."""
+    return stack.latchwire("send", "front-door", "unlock", check=False).stdout
+
+
 def test_every_service_of_the_repository_is_in_the_compose_file(stack: Stack) -> None:
     folders = {path.parent.name for path in (stack.folder / "services").glob("*/pyproject.toml")}
     assert folders | {"broker"} == set(stack.services())
@@ -69,7 +74,7 @@ def test_the_relay_agent_steps_aside_for_hardware_elsewhere(stack: Stack) -> Non
 def test_relays_here_need_their_bus_handed_in_and_are_never_simulated(stack: Stack) -> None:
     with stack.agent("omega", runs="here"):
         wait_until(lambda: "agent omega: here" in stack.log("relay-agent"), "it takes over", 10.0)
-        answer = lambda: stack.latchwire("send", "front-door", "unlock", check=False).stdout  # noqa: E731
+        answer = functools.partial(told, stack)
         wait_until(lambda: "lacks credentials or hardware" in answer(), "it says what is missing", 15.0)
         assert "/dev/i2c-0" in stack.latchwire("status", check=False).stdout
     with stack.settings(I2C_DEVICE="/dev/i2c-1", I2C_GID="998"):
@@ -179,5 +184,4 @@ def test_what_is_killed_comes_back_and_the_door_obeys_again(stack: Stack, killed
     wait_until(lambda: {stack.health(service) for service in killed} == {"healthy"}, "they are healthy", 60.0)
     if "relay-agent" in killed:
         assert stack.state_of("front-door") == "locked"  # what its configuration says for a start
-    unlocked = lambda: "UNLOCKED" in stack.latchwire("send", "front-door", "unlock", check=False).stdout  # noqa: E731
-    wait_until(unlocked, "the door is unlocked", 30.0)
+    wait_until(lambda: "UNLOCKED" in told(stack), "the door is unlocked", 30.0)
