@@ -94,7 +94,7 @@ class Webhook:
 
     def health(self) -> Health:
         """How it is."""
-        return self._ingress.health()
+        return self._ingress.refresh()
 
     def _own_health(self) -> Health:
         try:
