@@ -11,7 +11,7 @@ from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
 from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config, agent_extract, digest
-from latchwire.model import State
+from latchwire.model import Cause, State
 
 LOOK_SECONDS = 2.0
 
@@ -127,9 +127,10 @@ def _device(name: str, survey: Survey) -> dict[str, Any]:
         part["by"] = words.printable(seen.by)
     if seen.cause is not None:
         part["cause"] = seen.cause.wire
-        part["trouble" if seen.cause.wire != "not-configured" else "note"] = (
-            f"{seen.cause.sentence} {seen.cause.remedy}"
-        )
+        if seen.cause is Cause.NOT_CONFIGURED:
+            part["note"] = seen.cause.sentence  # what to set is a note of its agent
+        else:
+            part["trouble"] = f"{seen.cause.sentence} {seen.cause.remedy}"
     return part
 
 
