@@ -17,9 +17,9 @@ import pytest
 
 from latchwire import topics
 from latchwire_relay_agent.simulated import BOARD_BYTES, FAULT
-from support.broker import Broker, free_port, wait_until
+from support.broker import TOP, Broker, free_port, wait_until
 from support.home import DOOR
-from support.house import PROGRAMS, TOP, House, example
+from support.house import PROGRAMS, House, example
 from support.terminal import COLOUR, Terminal
 
 LATCHWIRE = PROGRAMS / "latchwire"
@@ -84,9 +84,7 @@ def test_each_line_that_ready_prints_works_as_it_is_printed_in_another_terminal(
     assert (signed.returncode, signed.stderr) == (0, "")
     house.wait_for_relay(closed=False)
     assert type_in(status.split("  ")[0]).returncode == 0
-    with Terminal(
-        ["sh", "-c", "exec env " + watch.split("  ")[0]], environment=another, folder=TOP
-    ) as terminal:
+    with Terminal(["sh", "-c", "exec env " + watch.split("  ")[0]], environment=another, folder=TOP) as terminal:
         terminal.wait_for("Watching")
         terminal.interrupt()
         assert terminal.end() == 0
@@ -258,7 +256,7 @@ def test_status_shows_hostile_texts_harmlessly(house: House) -> None:
 
 
 def test_colours_are_for_terminals_that_want_them(house: House) -> None:
-    arguments = [LATCHWIRE, "send", "front-door", "status"]
+    arguments: list[str | Path] = [LATCHWIRE, "send", "front-door", "status"]
     for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         with Terminal(arguments, environment=house.environment() | environment, folder=house.folder) as terminal:
             assert terminal.end() == 0
@@ -296,7 +294,8 @@ def test_a_reader_that_goes_away_ends_watch(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "environment", [{"LANG": "C"}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}]
+    "environment",
+    [{"LANG": "C"}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}],
 )
 def test_a_plain_locale_is_enough(house: House, environment: dict[str, str]) -> None:
     for arguments in (["send", "front-door", "status"], ["send", "tür", "unlock"], ["ready", "--once"]):
@@ -370,7 +369,7 @@ def test_missing_and_readable_keys_are_told_with_their_cure(house: House) -> Non
 
 
 def test_a_wrong_port_and_one_that_is_somebody_elses_are_told_with_their_cure(house: House, tmp_path: Path) -> None:
-    assert "BROKER_PORT: \"lots\" is no port; give a number from 1 to 65535" in told(house, SEND, BROKER_PORT="lots")
+    assert 'BROKER_PORT: "lots" is no port; give a number from 1 to 65535' in told(house, SEND, BROKER_PORT="lots")
     nobody = str(free_port())
     assert "The broker cannot be reached." in told(house, SEND, BROKER_PORT=nobody)
     assert "Start it: make run" in told(house, STATUS, BROKER_PORT=nobody)
@@ -383,14 +382,16 @@ def test_a_wrong_port_and_one_that_is_somebody_elses_are_told_with_their_cure(ho
         assert "The broker cannot be reached." in told(house, SEND, BROKER_PORT=port)
         shown = told(house, STATUS, BROKER_PORT=port)
         assert "Another broker may have that port; else make logins and broker agree" in shown
-        assert json.loads(house.command_line("status", "--json", environment={"BROKER_PORT": port}).stdout)["ok"] is False
+        assert (
+            json.loads(house.command_line("status", "--json", environment={"BROKER_PORT": port}).stdout)["ok"] is False
+        )
 
 
 def test_ctrl_c_while_it_waits_says_that_it_may_have_happened(house: House) -> None:
     observer = house.wire()
     house.pause("relay-agent")
     try:
-        arguments = [LATCHWIRE, "send", "front-door", "status"]
+        arguments: list[str | Path] = [LATCHWIRE, "send", "front-door", "status"]
         with Terminal(arguments, environment=house.environment(), folder=house.folder) as terminal:
             wait_until(lambda: bool(observer.commands()), "it was published")
             terminal.interrupt()

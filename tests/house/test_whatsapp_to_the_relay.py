@@ -271,15 +271,15 @@ def test_a_forged_receipt_and_a_withheld_one_are_no_done(
         house.start("relay-agent")
 
 
-def test_sixty_four_people_at_once_are_told_in_time_while_the_agent_is_dead(
-    house: House
-) -> None:
+def test_sixty_four_people_at_once_are_told_in_time_while_the_agent_is_dead(house: House) -> None:
     house.kill("relay-agent")
     try:
         replies = at_once(house, "Unlock the front door")
         assert {reply.words for reply in replies} == {
-            "Nothing was done, and nothing will be: nobody is listening. The agent that works this device is not "
-            "connected. Start it, or look at its power and its network."
+            (
+                "Nothing was done, and nothing will be: nobody is listening. The agent that works this device is not "
+                "connected. Start it, or look at its power and its network."
+            )
         }
         assert max(reply.seconds for reply in replies) < TWILIO_SECONDS
     finally:

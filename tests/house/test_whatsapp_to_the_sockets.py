@@ -1,4 +1,4 @@
-"""From a message on WhatsApp to a socket in the cloud and back: the real programs, and a fake MagIQ cloud over HTTPS."""
+"""From a message on WhatsApp to a socket in the cloud and back: the real programs, a fake MagIQ cloud over HTTPS."""
 
 import json
 import time
@@ -19,7 +19,7 @@ SOCKETS = {
     "ac": "16612385", "light": "16612386", "heater": "16612387", "fan": "16612388", "kettle": "16612389",
     "radio": "16612390", "toaster": "16612391", "pump": "16612392", "lamp": "16612393",
 }  # fmt: skip
-"""By name the id; the rude tests have one each, since a socket whose cloud fails too often is left alone for a while."""
+"""By name the id; each rude test has one, since a socket whose cloud fails too often is left alone for a while."""
 
 
 def document() -> dict[str, Any]:
@@ -196,7 +196,9 @@ def test_without_credentials_it_is_idle_and_healthy_and_comes_to_life_when_they_
         assert (answer["outcome"], answer["cause"], answer["happened"]) == ("failed", "not-configured", "no")
         status = house.command_line("status")
         assert status.returncode == 0, status.stdout
-        assert "The agent lacks credentials or hardware. MAGIQ_API_KEY is not set; set it in state/.env" in status.stdout
+        assert (
+            "The agent lacks credentials or hardware. MAGIQ_API_KEY is not set; set it in state/.env" in status.stdout
+        )
         with house.places.env.open("a") as env:
             env.write(f"MAGIQ_API_KEY={KEY}\nMAGIQ_API_SECRET={SECRET}\n")
         house.wait_for_log("magiq-bridge", "ready for commands", times=2)

@@ -56,7 +56,9 @@ class House(Home):
         variables: lines of ``.env`` beside the usual ones.
     """
 
-    def __init__(self, *, folder: Path, document: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, folder: Path, document: Mapping[str, Any], variables: Mapping[str, str] | None = None
+    ) -> None:
         self.folder: Final = folder
         self._brokers = ExitStack()
         self._port = free_port()

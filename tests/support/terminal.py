@@ -16,10 +16,10 @@ COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Terminal:
-    """One program on a terminal of its own; use it in a ``with`` block.
+    r"""One program on a terminal of its own; use it in a ``with`` block.
 
     Attributes:
-        screen: all that was written to the terminal, its line ends as ``\\n``.
+        screen: all that was written to the terminal, its line ends as ``\n``.
     """
 
     def __init__(self, command: Sequence[str | Path], *, environment: Mapping[str, str], folder: Path) -> None:

@@ -81,7 +81,7 @@ class _Connection(BaseHTTPRequestHandler):
     api: FakeTwilio
     protocol_version = "HTTP/1.1"
 
-    def do_CONNECT(self) -> None:  # noqa: N802 - http.server's
+    def do_CONNECT(self) -> None:
         if self.path != f"{HOST}:443":
             self.send_error(403)
             return
@@ -92,7 +92,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
         self.close_connection = False
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's
+    def do_POST(self) -> None:
         form = {name: values[0] for name, values in parse_qs(self._body()).items()}
         if self.headers["Authorization"] != self.api.login:
             self.api.refused += 1
