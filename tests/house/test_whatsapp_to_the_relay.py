@@ -25,6 +25,7 @@ from support.wire import Heard, Wire
 
 CROWD = 64
 DONE = "Done: the front door is unlocked (simulated)."
+READY = "Connected, and ready to ask"
 COMMANDS = topics.command("omega", DOOR)
 
 
@@ -87,11 +88,10 @@ def test_unlock_the_front_door_flips_the_register_and_the_reply_says_what_was_re
 
 
 def test_a_message_without_a_good_signature_gets_403_and_moves_nothing(house: House, numbers: Iterator[str]) -> None:
-    url = f"http://127.0.0.1:{house._port}/whatsapp"
     body = "&".join(f"{name}={value}" for name, value in form("unlock", sender=next(numbers)).items()).encode()
     for headers in ({}, {"X-Twilio-Signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=15)
+            urllib.request.urlopen(urllib.request.Request(house.webhook, body, headers), timeout=15)
         refused.value.close()
         assert refused.value.code == 403
     assert not house.relay_is_closed()
@@ -185,6 +185,22 @@ def test_a_broken_file_is_told_and_the_old_people_stay(house: House, numbers: It
         assert house.whatsapp("Unlock the front door", john).words == DONE
     finally:
         house.write_config(before)
+
+
+def test_a_new_token_counts_within_seconds_and_the_old_one_no_more(house: House, numbers: Iterator[str]) -> None:
+    john, new = next(numbers), "demo-token-after-the-change"
+    before = house.places.env.read_text("utf-8")
+    starts = house.log("whatsapp-webhook").count(READY)
+    house.places.env.write_text(before.replace(TOKEN, new), "utf-8")
+    try:
+        house.wait_for_log("whatsapp-webhook", READY, times=starts + 1)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            house.whatsapp("Unlock the front door", john)
+        refused.value.close()
+        assert house.post(form("is it locked?", sender=john), token=new).words.startswith("The front door is locked")
+    finally:
+        house.places.env.write_text(before, "utf-8")
+        house.wait_for_log("whatsapp-webhook", READY, times=starts + 2)
 
 
 # ------------------------------------------------------------------------------------ what the agent does not say

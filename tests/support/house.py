@@ -54,6 +54,9 @@ class House(Home):
         folder: an empty one.
         document: what config.json holds.
         variables: lines of ``.env`` beside the usual ones.
+
+    Attributes:
+        webhook: where the webhook listens.
     """
 
     def __init__(
@@ -61,9 +64,10 @@ class House(Home):
     ) -> None:
         self.folder: Final = folder
         self._brokers = ExitStack()
-        self._port = free_port()
+        port = free_port()
+        self.webhook: Final = f"http://{HOST}:{port}/whatsapp"
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
-        usual = {"WEBHOOK_PORT": str(self._port), "TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_BASE_URL": PUBLIC}
+        usual = {"WEBHOOK_PORT": str(port), "TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_BASE_URL": PUBLIC}
         super().__init__(
             folder=folder / "state", start_broker=self._start_broker, document=document,
             variables={**usual, **(variables or {})},
@@ -151,12 +155,12 @@ class House(Home):
 
     # ------------------------------------------------------------------------------------ WhatsApp
 
-    def post(self, fields: Mapping[str, str]) -> Reply:
+    def post(self, fields: Mapping[str, str], *, token: str = TOKEN) -> Reply:
         """Posts a form as Twilio does, signed by Twilio's own code; fails unless it gets 200 and valid TwiML."""
-        headers = signed(fields, url=f"{PUBLIC}/whatsapp", token=TOKEN)
-        request = urllib.request.Request(f"http://{HOST}:{self._port}/whatsapp", urlencode(fields).encode(), headers)
+        headers = signed(fields, url=f"{PUBLIC}/whatsapp", token=token)
+        request = urllib.request.Request(self.webhook, urlencode(fields).encode(), headers)  # noqa: S310 - our own
         begun = time.monotonic()
-        with urllib.request.urlopen(request, timeout=TWILIO_SECONDS + 5) as response:
+        with urllib.request.urlopen(request, timeout=TWILIO_SECONDS + 5) as response:  # noqa: S310 - our own
             body = response.read().decode()
             assert response.headers["Content-Type"].startswith("text/xml")
         return Reply(words_of(body), body, time.monotonic() - begun)
