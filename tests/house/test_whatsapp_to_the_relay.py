@@ -90,8 +90,9 @@ def test_unlock_the_front_door_flips_the_register_and_the_reply_says_what_was_re
 def test_a_message_without_a_good_signature_gets_403_and_moves_nothing(house: House, numbers: Iterator[str]) -> None:
     body = "&".join(f"{name}={value}" for name, value in form("unlock", sender=next(numbers)).items()).encode()
     for headers in ({}, {"X-Twilio-Signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}):
+        request = urllib.request.Request(house.webhook, body, headers)  # noqa: S310 - our own
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(house.webhook, body, headers), timeout=15)
+            urllib.request.urlopen(request, timeout=15)  # noqa: S310 - our own
         refused.value.close()
         assert refused.value.code == 403
     assert not house.relay_is_closed()
@@ -200,6 +201,7 @@ def test_a_new_token_counts_within_seconds_and_the_old_one_no_more(house: House,
         assert house.post(form("is it locked?", sender=john), token=new).words.startswith("The front door is locked")
     finally:
         house.places.env.write_text(before, "utf-8")
+        house.reload("whatsapp-webhook")
         house.wait_for_log("whatsapp-webhook", READY, times=starts + 2)
 
 
@@ -221,7 +223,7 @@ class FalseAgent:
 
     def _on_command(self, heard: Heard) -> None:
         if heard.topic == COMMANDS:
-            command = parse_command(parse_claims(split(heard.payload).payload), issuer="whatsapp", longest=600)
+            command = parse_command(parse_claims(split(heard.payload).payload), issuer="whatsapp")
             self.heard.append(command)
             for topic, payload in self._answer(self, command):
                 self._wire.say(topic, payload)

@@ -120,6 +120,10 @@ class House(Home):
         """SIGCONT."""
         self._programs[name].send_signal(signal.SIGCONT)
 
+    def reload(self, name: str) -> None:
+        """SIGHUP: it looks at once whether what it reads has changed."""
+        self._programs[name].send_signal(signal.SIGHUP)
+
     def log(self, name: str) -> str:
         """All that a program has logged, over all its starts."""
         path = self.folder / f"{name}.log"

@@ -65,7 +65,9 @@ class Webhook:
         check_example_people(config.current(), variables)
         keyring, where, our_login = places.keyring(ISSUER), endpoint(variables), login(places, ISSUER)
         self._host = value(variables, "WEBHOOK_BIND")
-        listener = listen_at(self._host, port(variables, "WEBHOOK_PORT"))  # last: all else that can be wrong was looked at
+        listener = listen_at(
+            self._host, port(variables, "WEBHOOK_PORT")
+        )  # last: all else that can be wrong was looked at
         self._ingress = Ingress(
             issuer=ISSUER, service=NAME, config=config, keyring=keyring, endpoint=where, login=our_login
         )
