@@ -20,8 +20,12 @@ from honcho.printer import Message, Printer
 from latchwire.config.environment import environment, port, value
 from latchwire.errors import ConfigurationError
 
-LISTENERS: Final = {"broker": "BROKER", "whatsapp-webhook": "WEBHOOK"}
-"""The lines of the Procfile that listen at NAME_BIND, NAME_PORT."""
+LISTENERS: Final = {
+    "broker": ("BROKER_BIND", "BROKER_PORT"),
+    "whatsapp-webhook": ("WEBHOOK_BIND", "WEBHOOK_PORT"),
+    "demo-x": ("", "DEMO_X_PORT"),
+}
+"""The lines of the Procfile that listen, and the variables that say where; "" for loopback."""
 
 
 class LeavingPrinter(Printer):  # type: ignore[misc] # honcho has no types
@@ -71,17 +75,17 @@ def is_free(address: str, number: int) -> bool:
     return True
 
 
-def check_port(name: str, variables: Mapping[str, str]) -> None:
+def check_port(bind: str, name: str, variables: Mapping[str, str]) -> None:
     """Raises ConfigurationError, with the line to type, if the port is taken."""
-    address, number = value(variables, f"{name}_BIND"), port(variables, f"{name}_PORT")
+    address, number = value(variables, bind) if bind else "127.0.0.1", port(variables, name)
     if is_free(address, number):
         return
     others = [other for other in range(number + 1, min(number + 100, 65536)) if is_free(address, other)]
     if not others:
-        raise ConfigurationError(f"{name}_BIND: nothing can listen at {address}, on port {number} or the next")
+        raise ConfigurationError(f"{bind or name}: nothing can listen at {address}, on port {number} or the next")
     raise ConfigurationError(
         f"port {number} is taken by another program (is `make run` running in another terminal?). "
-        f"Type:  {name}_PORT={others[0]} make run"
+        f"Type:  {name}={others[0]} make run"
     )
 
 
@@ -92,7 +96,7 @@ def main() -> int | str:
     try:
         variables = environment(Path(os.environ["LATCHWIRE_STATE"]))
         for process in processes.keys() & LISTENERS.keys():
-            check_port(LISTENERS[process], variables)
+            check_port(*LISTENERS[process], variables)
     except ConfigurationError as error:
         return f"latchwire: {error}"
     manager = Runner(LeavingPrinter(sys.stdout))

@@ -20,7 +20,7 @@ from latchwire.config.loading import load
 from latchwire.config.places import Places, find, top
 from latchwire.errors import ConfigurationError
 
-_REMEMBERED: Final = ("BROKER_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND")
+_REMEMBERED: Final = ("BROKER_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND", "DEMO_X_PORT")
 """What is set when `.env` is made is written down there."""
 _TEMPLATES: Final = ("mosquitto.conf", "acl")
 
