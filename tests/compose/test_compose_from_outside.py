@@ -40,7 +40,8 @@ def test_all_services_come_up_healthy_with_nothing_configured(stack: Stack) -> N
 
 def test_a_service_without_credentials_is_idle_and_says_so_in_one_line(stack: Stack) -> None:
     assert stack.health("twitter-listener") == "healthy"
-    assert stack.log("twitter-listener").count("X_BEARER_TOKEN") == 1
+    log = stack.log("twitter-listener")
+    assert log.count("X_BEARER_TOKEN") == log.count("Starting. posts on X, idle") > 0
 
 
 def test_the_webhook_without_its_token_is_idle_and_healthy_and_obeys_nobody(stack: Stack) -> None:
