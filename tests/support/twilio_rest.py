@@ -9,6 +9,7 @@ import base64
 import json
 import ssl
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final, Self
@@ -106,9 +107,16 @@ class _Connection(BaseHTTPRequestHandler):
             self.api.sent.append(form)
             self._answer(201, {"sid": "SM" + "0" * 32, "status": "queued", **form})
 
+    def handle(self) -> None:
+        with suppress(OSError):  # the program was killed, or ended, in the middle of it
+            super().handle()
+
     def finish(self) -> None:
-        super().finish()
-        self.connection.close()
+        with suppress(OSError):
+            super().finish()
+        for stream in (self.rfile, self.wfile, self.connection):
+            with suppress(OSError):
+                stream.close()
 
     def _body(self) -> str:
         return self.rfile.read(int(self.headers["Content-Length"])).decode()
