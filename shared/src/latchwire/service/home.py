@@ -40,11 +40,18 @@ def endpoint(variables: Mapping[str, str]) -> Endpoint:
     version = value(variables, "MQTT_VERSION")
     if version not in {"5", "3.1.1"}:
         raise ConfigurationError(f'MQTT_VERSION: "{version}" is neither 5 nor 3.1.1')
+    files = {name: value(variables, name) or None for name in ("BROKER_CA", "BROKER_CERT")}
+    for name, file in files.items():
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"{name}: there is no file {file}; give its path, or take the line away")
+    if files["BROKER_CERT"] and not files["BROKER_CA"]:
+        raise ConfigurationError("BROKER_CERT: it goes with BROKER_CA, for certificates are of TLS")
     return Endpoint(
         value(variables, "BROKER_HOST"),
         port(variables, "BROKER_PORT"),
-        value(variables, "BROKER_CA") or None,
+        files["BROKER_CA"],
         version == "5",
+        files["BROKER_CERT"],
     )
 
 
