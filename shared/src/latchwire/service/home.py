@@ -7,28 +7,16 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from latchwire.bus import Endpoint, Login
-from latchwire.config.agent import AgentConfig, parse_agent
+from latchwire.config.agent import parse_agent
 from latchwire.config.environment import environment, port, value
 from latchwire.config.home import agent_extract, digest
 from latchwire.config.loading import load
 from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
-from latchwire.protocol.keys import Keyring
 from latchwire.service.frame import Found, Member, Running
-
-
-class Setup(NamedTuple):
-    """All that one agent is made of."""
-
-    config: AgentConfig
-    keyring: Keyring
-    endpoint: Endpoint
-    login: Login
-    digest: str
-    variables: Mapping[str, str]
+from latchwire.service.setup import Setup
 
 
 def endpoint(variables: Mapping[str, str]) -> Endpoint:
