@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+from latchwire.config import expiry
 from latchwire.config.environment import environment, port, secret, value
 from latchwire.config.examples import check_example_people
 from latchwire.config.loading import load
@@ -117,7 +118,7 @@ def members(places: Places) -> frame.Found:
         f"WhatsApp on {value(variables, 'WEBHOOK_BIND')}:{value(variables, 'WEBHOOK_PORT')}",
         lambda: Webhook(places=places, variables=variables),
     )
-    return frame.Found({ISSUER: member})
+    return frame.Found({ISSUER: member}, expiry.note(places))
 
 
 def main() -> int:

@@ -116,7 +116,8 @@ def make(
     if wanted is not None:
         from latchwire.cli import tls  # noqa: PLC0415  # its library is slow to load, and this alone needs it
 
-        said += tls.Maker(places, writer, now=now()).make(wanted, making.logins(config))
+        bind = environment.value(environment.environment(places.state), "BROKER_BIND")
+        said += tls.Maker(places, writer, now=now(), bind=bind).make(wanted, making.logins(config))
     said += _broker(config, places, writer, passwords)
     if taken:
         said += ["", "Taken over. Assumed, so look at each:", *_points(original.ASSUMED), *_points(taken.notes)]

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from latchwire.cli import authority as pki
 from latchwire.cli.files import Writer
+from latchwire.cli.listeners import is_loopback
 from latchwire.cli.wanted import Wanted
 from latchwire.config import expiry
 from latchwire.config.expiry import Served
@@ -31,9 +32,11 @@ class Maker:
         places: the state folder.
         writer: what writes to it.
         now: the time.
+        bind: BROKER_BIND, to tell when it keeps the broker closed.
     """
 
-    def __init__(self, places: Places, writer: Writer, *, now: dt.datetime) -> None:
+    def __init__(self, places: Places, writer: Writer, *, now: dt.datetime, bind: str = "") -> None:
+        self._bind = bind
         self._places, self._writer, self._now = places, writer, now
         self._authority: pki.Authority | None = None
         self._said: list[str] = []
@@ -62,6 +65,8 @@ class Maker:
         if certificates:
             self.logins(logins)
         day = dt.datetime.fromtimestamp(served.until, dt.UTC).date()
+        if is_loopback(self._bind):
+            self._said.append("It listens on this machine alone: BROKER_BIND=0.0.0.0 in state/.env opens it to others.")
         self._said.insert(0, f"The broker's certificate is for {', '.join(names)}, and good until {day}.")
         return self._said
 

@@ -46,6 +46,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("LOG_LEVEL", "info", "How much is logged: debug, info, warning or error."),
         Variable("LOG_FORMAT", "text", "text for people, json for one JSON object a line."),
         Variable("LATCHWIRE_BUNDLE", "", "For relay-agent: the folder of a bundle, in place of state/."),
+        Variable("LATCHWIRE_RUN", "", "With a bundle: the folder of its socket; else /var/run/relay-agent."),
         Variable("LATCHWIRE_USER", "", "Who types, for `manual` in people; else the Unix user."),
         Variable("TZ", "", "The time zone in which the day of `until` ends, as Europe/Berlin; else the machine's."),
     ),
@@ -87,6 +88,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("MAGIQ_CA", "", "A PEM file whose certificates alone are trusted for it."),
     ),
     "Compose (docs/operating.md)": (
+        Variable("COMPOSE_FILE", "docker-compose.yml", "Compose's files; with TLS docker-compose.tls.yml is added."),
         Variable("COMPOSE_PROFILES", "", "Which tunnel runs: ngrok, cloudflared or tailscale."),
         Variable("LATCHWIRE_UID", "1000", "The number of the user whose state/ is, and who the services are."),
         Variable("LATCHWIRE_GID", "1000", "The number of that user's group."),

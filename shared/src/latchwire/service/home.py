@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from latchwire.bus import Endpoint, Login
+from latchwire.config import expiry
 from latchwire.config.agent import parse_agent
 from latchwire.config.environment import environment, port, value
-from latchwire.config.home import agent_extract, digest
+from latchwire.config.home import agent_extract
 from latchwire.config.loading import load
 from latchwire.config.places import Places
+from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
 from latchwire.service.frame import Found, Member, Running
 from latchwire.service.setup import Setup
@@ -78,7 +80,7 @@ class AgentsHere:
         if marks != self._marks:
             self._found = self._read()
             self._marks = marks
-        return self._found
+        return Found(self._found.members, self._found.notes + expiry.note(self._places))
 
     def _look(self) -> tuple[object, ...]:
         names = tuple(self._found.members)

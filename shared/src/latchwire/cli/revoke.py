@@ -1,0 +1,76 @@
+"""``latchwire revoke``: shuts an agent's stolen hardware out, and nobody else.
+
+Every issuer gets a new key toward that agent and forgets the old ones, so no receipt of the stolen device is believed
+any more. The broker gets a new password for it (and takes its certificate no more), so it is not even heard. A stolen
+agent never could give commands, nor answer for another.
+"""
+
+import argparse
+import datetime as dt
+import secrets
+from typing import Any
+
+from latchwire.cli import init
+from latchwire.cli.bundle import known_agent
+from latchwire.cli.files import Writer
+from latchwire.config import expiry
+from latchwire.config.home import Config
+from latchwire.config.loading import load
+from latchwire.config.places import Places, find
+from latchwire.protocol.keys import Key
+
+
+def add(subparsers: Any) -> None:
+    """Adds the command to the command line."""
+    parser = subparsers.add_parser(
+        "revoke",
+        help="shut a stolen agent out: new keys and a new login for it alone",
+        description="Makes new keys and a new login for one agent; the device that has the old ones is shut out.",
+    )
+    parser.add_argument("agent", help="its name in config.json")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs it."""
+    places = find()
+    config = load(places.config)
+    agent = known_agent(config, options.agent)
+    writer = Writer(places.state)
+    with writer.locked():
+        served = expiry.read(places)
+        if served is not None and served.certificates:
+            from latchwire.cli import tls  # noqa: PLC0415  # its library is slow to load
+
+            tls.Maker(places, writer, now=dt.datetime.now(dt.UTC)).revoke(agent)
+        writer.replace(places.login(agent), f"{secrets.token_urlsafe(32)}\n")
+        generation = new_keys(config, places, writer, agent)
+        (places.bundles / f"{agent}.tar.gz").unlink(missing_ok=True)
+        said = init.make(places, writer)
+    print(f"{agent} has a new password at the broker, and new keys (generation {generation}) with each issuer.")
+    print("What the old device says is not believed any more; services here take the new keys within seconds.")
+    print("\n".join(said))
+    if config.agents[agent].runs != "here":
+        print(f"For the new device type:  ./latchwire bundle {agent}   and take that there.")
+    return 0
+
+
+def new_keys(config: Config, places: Places, writer: Writer, agent: str) -> int:
+    """Gives the agent and each issuer one new key in place of all that they shared.
+
+    Returns:
+        Its generation, one above all earlier ones.
+
+    Raises:
+        ConfigurationError: a keyring cannot be used.
+    """
+    issuers = config.issuers()
+    rings = {name: [*places.keyring(name)] for name in (agent, *issuers)}
+    generation = 1 + max((key.generation for ring in rings.values() for key in ring if key.agent == agent), default=0)
+    new = [Key(issuer, generation, agent, secrets.token_bytes(32)) for issuer in issuers]
+    # The issuers first: from then on nobody believes the old device, should this be interrupted.
+    for issuer, key in zip(issuers, new, strict=True):
+        kept = [other for other in rings[issuer] if other.agent != agent]
+        writer.replace(places.keys(issuer), "".join(f"{one.line}\n" for one in (*kept, key)))
+    writer.replace(places.keys(agent), "".join(f"{key.line}\n" for key in new))
+    return generation
