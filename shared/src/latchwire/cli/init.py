@@ -114,7 +114,7 @@ def make(
     making.make_keys(config, places, writer)
     passwords = making.make_logins(config, places, writer)
     if wanted is not None:
-        from latchwire.cli import tls  # noqa: PLC0415  # its library is slow to load, and this alone needs it
+        tls = making.certificates()
 
         bind = environment.value(environment.environment(places.state), "BROKER_BIND")
         said += tls.Maker(places, writer, now=now(), bind=bind).make(wanted, making.logins(config))

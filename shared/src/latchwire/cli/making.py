@@ -8,11 +8,13 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import importlib
 import os
 import pwd
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Final
 
 from latchwire.bus import Endpoint
@@ -23,6 +25,7 @@ from latchwire.config.expiry import Served
 from latchwire.config.home import BUILT_IN_ISSUERS, MANUAL, Config
 from latchwire.config.places import Places
 from latchwire.config.references import RESERVED
+from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import Key, Keyring
 
 OURS: Final = "# Made by `latchwire init`, and made again when something changed. Without this line it is left alone.\n"
@@ -108,6 +111,18 @@ def make_broker_files(
     hashed = places.broker / "logins"
     if not hashed.exists() or not holds(hashed.read_text("utf-8", errors="replace"), passwords):
         writer.replace(hashed, broker_files.password_file(passwords))
+
+
+def certificates() -> ModuleType:
+    """The module that makes certificates; its library is an extra, and slow to load.
+
+    Raises:
+        ConfigurationError: the library is not installed.
+    """
+    try:
+        return importlib.import_module("latchwire.cli.tls")
+    except ImportError:
+        raise ConfigurationError("--tls: cryptography is not installed; type: pip install 'latchwire[tls]'") from None
 
 
 def copy_certificates(places: Places, writer: Writer, served: Served) -> None:

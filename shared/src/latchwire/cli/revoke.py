@@ -10,7 +10,7 @@ import datetime as dt
 import secrets
 from typing import Any
 
-from latchwire.cli import init
+from latchwire.cli import init, making
 from latchwire.cli.bundle import known_agent
 from latchwire.cli.files import Writer
 from latchwire.config import expiry
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     with writer.locked():
         served = expiry.read(places)
         if served is not None and served.certificates:
-            from latchwire.cli import tls  # noqa: PLC0415  # its library is slow to load
+            tls = making.certificates()
 
             tls.Maker(places, writer, now=dt.datetime.now(dt.UTC)).revoke(agent)
         writer.replace(places.login(agent), f"{secrets.token_urlsafe(32)}\n")
