@@ -169,7 +169,8 @@ def test_who_is_no_agent_elsewhere_gets_no_bundle(places: Places, capsys: pytest
     assert '"runs": "elsewhere"' in capsys.readouterr().err
 
 
-def test_check_says_when_the_hardware_holds_something_older(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("places")
+def test_check_says_when_the_hardware_holds_something_older(capsys: pytest.CaptureFixture[str]) -> None:
     main(["bundle", "omega"])
     assert main(["check"]) == 0
     main(["init", "--tls", "--renew"])

@@ -8,16 +8,25 @@ agent never could give commands, nor answer for another.
 import argparse
 import datetime as dt
 import secrets
-from typing import Any
+import threading
+from collections.abc import Sequence
+from typing import Any, Final
 
+from latchwire import topics
+from latchwire.bus import Bus, Message
 from latchwire.cli import init, making
 from latchwire.cli.bundle import known_agent
 from latchwire.cli.files import Writer
 from latchwire.config import expiry
+from latchwire.config.environment import environment
 from latchwire.config.home import Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find
 from latchwire.protocol.keys import Key
+from latchwire.service.home import endpoint, login
+
+OFFLINE_SECONDS: Final = 4.0
+"""How long to try; a broker that cannot be reached from here keeps what it has until its next start."""
 
 
 def add(subparsers: Any) -> None:
@@ -47,12 +56,52 @@ def run(options: argparse.Namespace) -> int:
         generation = new_keys(config, places, writer, agent)
         (places.bundles / f"{agent}.tar.gz").unlink(missing_ok=True)
         said = init.make(places, writer)
+    by_certificate = served is not None and served.certificates
+    if not by_certificate:
+        say_offline(places, agent)
     print(f"{agent} has a new password at the broker, and new keys (generation {generation}) with each issuer.")
     print("What the old device says is not believed any more; services here take the new keys within seconds.")
     print("\n".join(said))
+    if by_certificate:
+        print("The broker keeps a connection that stands although its certificate does not count any more. Restart it:")
+        print("  Ctrl-C and `make run`, or:  docker compose run --rm setup && docker compose restart broker")
     if config.agents[agent].runs != "here":
         print(f"For the new device type:  ./latchwire bundle {agent}   and take that there.")
     return 0
+
+
+def say_offline(places: Places, agent: str) -> bool:
+    """Says in the agent's name that it is not there, by its new login; whether the broker heard it.
+
+    Mosquitto publishes no last will for a client whose login ends (2.0, security_default.c), so the old device would
+    seem to be there, and senders would wait for it instead of saying that nobody is listening.
+    """
+    connected = _Connected()
+    where = endpoint(environment(places.state))
+    bus = Bus(endpoint=where, login=login(places, agent), listener=connected, subscriptions=())
+    bus.start()
+    heard = connected.wait(OFFLINE_SECONDS)
+    bus.stop([(topics.availability(agent), "offline")])
+    return heard
+
+
+class _Connected:
+    """Waits for a connection."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+    def connected(self) -> None:
+        self._event.set()
+
+    def ready(self) -> None: ...
+    def unproved(self, filters: Sequence[str]) -> None: ...
+    def heard(self, message: Message) -> None: ...
+    def denied(self, ticket: int, reason: str) -> None: ...
+    def lost(self, reason: str) -> None: ...
 
 
 def new_keys(config: Config, places: Places, writer: Writer, agent: str) -> int:
