@@ -31,3 +31,4 @@ def stack(place: Path) -> Iterator[Stack]:
         yield running
     finally:
         running.close()
+    assert running.leftovers() == [], "docker compose down leaves nothing"

@@ -1,16 +1,10 @@
 """The demo in containers does what a user expects of it, tried from outside."""
 
-import base64
 import functools
-import hashlib
-import hmac
 import json
-import os
 import shutil
+import signal
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,34 +15,16 @@ from support.broker import wait_until
 from support.compose import Stack
 
 
-def state_of(stack: Stack, device: str) -> str:
-    return str(json.loads(stack.latchwire("send", device, "status", "--json").stdout)["state"])
-
-
-def whatsapp(stack: Stack, text: str, *, number: str, token: str) -> str:
-    """What Twilio gets as the answer to a signed message, or the status of a refusal."""
-    url = f"http://{stack.host}:{stack.webhook_port}/whatsapp"
-    form = {
-        "MessageSid": f"SM{os.urandom(16).hex()}", "AccountSid": "AC00000000000000000000000000000001",
-        "From": f"whatsapp:{number}", "To": "whatsapp:+14155238886", "WaId": number[1:], "Body": text,
-        "NumMedia": "0", "MessageType": "text", "ApiVersion": "2010-04-01",
-    }  # fmt: skip
-    signed = url + "".join(name + form[name] for name in sorted(form))
-    signature = base64.b64encode(hmac.digest(token.encode(), signed.encode(), hashlib.sha1)).decode()
-    headers = {"X-Twilio-Signature": signature}
-    request = urllib.request.Request(url, urllib.parse.urlencode(form).encode(), headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        return str(error.code)
-
-
 def answer_or_nothing(ask: Callable[[], str]) -> str:
     try:
         return ask()
     except OSError:
         return ""
+
+
+def told(stack: Stack) -> str:
+    """What somebody is told who asks for the door to be unlocked."""
+    return stack.latchwire("send", "front-door", "unlock", check=False).stdout
 
 
 def test_every_service_of_the_repository_is_in_the_compose_file(stack: Stack) -> None:
@@ -65,6 +41,49 @@ def test_all_services_come_up_healthy_with_nothing_configured(stack: Stack) -> N
 def test_a_service_without_credentials_is_idle_and_says_so_in_one_line(stack: Stack) -> None:
     assert stack.health("twitter-listener") == "healthy"
     assert stack.log("twitter-listener").count("X_BEARER_TOKEN") == 1
+
+
+def test_the_webhook_without_its_token_is_idle_and_healthy_and_obeys_nobody(stack: Stack) -> None:
+    said, token = stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN"), stack.setting("TWILIO_AUTH_TOKEN")
+    with stack.settings(TWILIO_AUTH_TOKEN=""):
+        wait_until(lambda: stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") > said, "it says so", 15.0)
+        assert stack.check("whatsapp-webhook").returncode == 0
+        asked = functools.partial(stack.whatsapp, "unlock the front door", number="+15555550100", token=token)
+        assert "<Message" not in answer_or_nothing(asked)
+        assert stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") == said + 1
+    wait_until(lambda: "<Message" in answer_or_nothing(asked), "it obeys again", 15.0)
+
+
+def test_a_health_check_asks_the_running_process(stack: Stack) -> None:
+    assert stack.check("relay-agent").returncode == 0
+    stack.signal(signal.SIGSTOP, "relay-agent")
+    try:
+        assert stack.check("relay-agent").returncode
+    finally:
+        stack.signal(signal.SIGCONT, "relay-agent")
+    wait_until(lambda: stack.check("relay-agent").returncode == 0, "it answers again", 15.0)
+
+
+def test_the_relay_agent_steps_aside_for_hardware_elsewhere(stack: Stack) -> None:
+    with stack.agent("omega", runs="elsewhere"):
+        wait_until(lambda: "Agent omega runs elsewhere" in stack.log("relay-agent"), "it says so", 10.0)
+        assert stack.check("relay-agent").returncode == 0
+        assert "Nobody is listening" in stack.latchwire("send", "front-door", "unlock", check=False).stdout
+
+
+def test_relays_here_need_their_bus_handed_in_and_are_never_simulated(stack: Stack) -> None:
+    with stack.agent("omega", runs="here"):
+        wait_until(lambda: "agent omega: here" in stack.log("relay-agent"), "it takes over", 10.0)
+        answer = functools.partial(told, stack)
+        wait_until(lambda: "lacks credentials or hardware" in answer(), "it says what is missing", 15.0)
+        assert "/dev/i2c-0" in stack.latchwire("status", check=False).stdout
+    with stack.settings(I2C_DEVICE="/dev/i2c-1", I2C_GID="998"):
+        document = json.loads(stack.compose("config", "--format", "json").stdout)["services"]
+    handed = [(device["source"], device["target"]) for device in document["relay-agent"]["devices"]]
+    assert handed == [("/dev/i2c-1", "/dev/i2c-1")]
+    assert document["relay-agent"]["group_add"] == ["998"]
+    assert [name for name, service in document.items() if service.get("devices")] == ["relay-agent"]
+    wait_until(lambda: "UNLOCKED" in answer(), "the simulated door obeys again", 15.0)
 
 
 def test_the_command_line_works_with_nothing_but_docker_on_the_machine(stack: Stack, tmp_path: Path) -> None:
@@ -90,7 +109,7 @@ def test_a_signed_command_is_obeyed_from_the_published_port(stack: Stack) -> Non
     environment = {**stack.environment, "XDG_CONFIG_HOME": "state/mosquitto"}
     words = ("mosquitto_pub", "-t", "latchwire/omega/front-door/command", "-s")
     stack.run(*words, env=environment, stdin=None, input=signed)
-    wait_until(lambda: state_of(stack, "front-door") == "locked", "the door is locked", 20.0)
+    wait_until(lambda: stack.state_of("front-door") == "locked", "the door is locked", 20.0)
 
 
 def test_nothing_is_left_of_a_watch_whose_reader_went_away(stack: Stack) -> None:
@@ -135,24 +154,24 @@ def test_an_invalid_config_file_is_told_and_the_old_one_stays_in_force(stack: St
 def test_a_signed_whatsapp_message_opens_the_door_and_a_forged_one_does_not(stack: Stack) -> None:
     token, john, jane = stack.setting("TWILIO_AUTH_TOKEN"), "+15555550100", "+15555550101"
     stack.latchwire("send", "front-door", "lock")
-    assert whatsapp(stack, "unlock the front door", number=john, token="another") == "403"
-    assert "<Message" in whatsapp(stack, "unlock the front door", number=jane, token=token)
-    assert state_of(stack, "front-door") == "locked"
-    assert "UNLOCKED" in whatsapp(stack, "unlock the front door", number=john, token=token).upper()
-    assert state_of(stack, "front-door") == "unlocked"
+    assert stack.whatsapp("unlock the front door", number=john, token="another") == "403"
+    assert "<Message" in stack.whatsapp("unlock the front door", number=jane, token=token)
+    assert stack.state_of("front-door") == "locked"
+    assert "UNLOCKED" in stack.whatsapp("unlock the front door", number=john, token=token).upper()
+    assert stack.state_of("front-door") == "unlocked"
 
 
 def test_a_setting_in_env_takes_effect_within_seconds(stack: Stack) -> None:
     env = stack.state / ".env"
     before = env.read_text()
     token = stack.setting("TWILIO_AUTH_TOKEN")
-    assert whatsapp(stack, "status", number="+15555550100", token=token) != "403"
+    assert stack.whatsapp("status", number="+15555550100", token=token) != "403"
     stack.edit(env, before.replace(token, "demo-another"))
     try:
         # It starts its listener anew with what changed.
-        asked = functools.partial(whatsapp, stack, "status", number="+15555550100", token="demo-another")
+        asked = functools.partial(stack.whatsapp, "status", number="+15555550100", token="demo-another")
         wait_until(lambda: "<Message" in answer_or_nothing(asked), "the token is taken over", 15.0)
-        assert whatsapp(stack, "status", number="+15555550100", token=token) == "403"
+        assert stack.whatsapp("status", number="+15555550100", token=token) == "403"
     finally:
         stack.edit(env, before)
     wait_until(lambda: stack.health("whatsapp-webhook") == "healthy", "it is healthy", 15.0)
@@ -164,6 +183,5 @@ def test_what_is_killed_comes_back_and_the_door_obeys_again(stack: Stack, killed
     stack.crash(killed)
     wait_until(lambda: {stack.health(service) for service in killed} == {"healthy"}, "they are healthy", 60.0)
     if "relay-agent" in killed:
-        assert state_of(stack, "front-door") == "locked"  # what its configuration says for a start
-    unlocked = lambda: "UNLOCKED" in stack.latchwire("send", "front-door", "unlock", check=False).stdout  # noqa: E731
-    wait_until(unlocked, "the door is unlocked", 30.0)
+        assert stack.state_of("front-door") == "locked"  # what its configuration says for a start
+    wait_until(lambda: "UNLOCKED" in told(stack), "the door is unlocked", 30.0)

@@ -2,23 +2,17 @@
 
 import json
 import os
-import re
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support.post_house import TOP, House
 from support.x_api import FakeX
-from support.x_http import BEARER
-
-TOP = Path(__file__).parents[2]
-PROGRAMS = Path(sys.executable).parent
+from support.x_http import Fault
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
@@ -26,49 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class House:
-    """A state folder of the test's own, and the programs that run on it."""
-
-    def __init__(self, *, folder: Path, x: FakeX) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.state = folder / "state"
-        self.folder = folder
-        self.environment = {
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}:/usr/sbin",
-            "LATCHWIRE_STATE": str(self.state),
-            "BROKER_PORT": str(port),
-            "X_API_BASE": x.base,
-            "X_BEARER_TOKEN": BEARER,
-        }
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        subprocess.run(["latchwire", "init"], env=self.environment, check=True, capture_output=True, cwd=TOP)
-
-    def run(self, name: str, *command: str, **variables: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                command, env=self.environment | variables, cwd=TOP, stdout=log, stderr=log
-            )
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text()
-
-    def wait_for(self, name: str, words: str, *, times: int = 1, seconds: float = 20) -> None:
-        until = time.monotonic() + seconds
-        while len(re.findall(words, self.log(name))) < times:
-            assert time.monotonic() < until, f"{words!r} is not in the log of {name}:\n{self.log(name)}"
-            time.sleep(0.02)
-
-    def end(self, name: str) -> float:
-        """Ends a program; the seconds that it took."""
-        process = self.running.pop(name)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in {0, -signal.SIGTERM}
-        return time.monotonic() - begun
-
-
-Listen = Callable[..., None]
+Listen = Callable[[], None]
 
 
 @pytest.fixture
@@ -79,31 +31,14 @@ def x() -> Iterator[FakeX]:
 
 @pytest.fixture
 def house(tmp_path: Path, x: FakeX) -> Iterator[House]:
-    made = House(folder=tmp_path, x=x)
-    made.run("broker", "scripts/broker")
-    made.run("relay", "latchwire-relay-agent")
-    made.wait_for("relay", "ready for commands")
-    yield made
-    for name in list(made.running):
-        made.end(name)
+    with House(folder=tmp_path, x=x) as made:
+        yield made
 
 
 @pytest.fixture
 def listener(house: House, x: FakeX) -> Listen:
     """Starts the listener and waits until it hears."""
-
-    def begin() -> None:
-        started = house.log("x").count("Listening to X") if (house.folder / "x.log").exists() else 0
-        house.run("x", "latchwire-twitter-listener")
-        house.wait_for("x", "Listening to X", times=started + 1)
-        house.wait_for("x", "ready to ask", times=started + 1)
-        x.wait_for_stream()
-        until = time.monotonic() + 10
-        while not any("example_john" in rule["value"] for rule in x.rules.values()):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-
-    return begin
+    return lambda: house.listen(x, "example_john")
 
 
 def test_a_post_opens_the_door_and_a_retweet_locks_it(house: House, x: FakeX, listener: Listen) -> None:
@@ -176,3 +111,34 @@ def test_without_credentials_it_is_healthy_and_says_what_to_set(house: House, x:
     assert health.returncode == 0
     assert "Set X_BEARER_TOKEN" in health.stdout
     assert x.requests == []
+
+
+def test_ending_is_quick_while_it_waits_for_credits(house: House, x: FakeX) -> None:
+    x.fail("/stream", *[Fault(402, {"title": "Payment Required"})] * 9)
+    house.run("x", "latchwire-twitter-listener")
+    house.wait_for("x", "Buy credits")
+    told = house.say("status")
+    assert "X: The X account has no credits left (HTTP 402). Buy credits" in told
+    assert "note: X is asked again at 20" in told
+    assert house.end("x") < 2
+
+
+def test_status_and_watch_tell_how_it_is_and_no_secret_is_in_any_log(house: House, x: FakeX, listener: Listen) -> None:
+    x.protected = {"102"}
+    house.run("watch", "latchwire", "watch")
+    house.wait_for("watch", "Watching")
+    listener()
+    house.wait_for("watch", "x        twitter: listening by stream since 20.*protected, never heard: @example_jane")
+    x.post("101", "#unlock")
+    house.wait_for("relay", "relay 0 closed")
+    house.wait_for("watch", "twitter: listening .*; last post 20.*; posts billed today: 1;")
+    told = house.say("status")
+    assert "note: Listening to X by stream since 20" in told
+    assert "note: The last post was heard at 20" in told
+    assert "note: Posts billed today: 1." in told
+    assert "note: @example_jane is a protected account on X and will never be heard." in told
+    x.fail("/stream", *[Fault(402, {"title": "Payment Required"})] * 9)
+    x.cut(clean=True)
+    house.wait_for("watch", "twitter: waiting: Buy credits .*; next try 20.*; last error 20")
+    for secret in (x.bearer, *(path.read_text().strip() for path in (house.state / "logins").iterdir())):
+        assert secret not in house.log("x") + house.log("watch") + told

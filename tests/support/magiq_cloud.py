@@ -12,6 +12,8 @@ answers in the shapes that the vendor's samples show. How it misbehaves is told 
 By hand, for a bridge that is started with MAGIQ_URL and MAGIQ_CA:
 
     python -m support.magiq_cloud --port 8443 --folder /tmp/magiq --socket 16612385=AC
+
+With ``--certificate`` it needs nothing beyond the standard library, as in a container, and tells each request.
 """
 
 import argparse
@@ -22,23 +24,32 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
-
-import trustme
 
 from support.magiq_connection import Server
 from support.magiq_rudeness import FakeSocket, Rude, Seen, Shape
 
 __all__ = ["KEY", "SECRET", "FakeSocket", "MagiqCloudServer", "Rude", "Seen", "Shape"]
 
-KEY = "test-api-key-0123456789"
-SECRET = "test-api-secret/abcdefghij+klmnop"
+KEY = "demo-api-key-0123456789"  # of no account: what begins so may stand beside the example's invented people
+SECRET = "demo-api-secret/abcdefghij+klmnop"
 PATH = "/api-ext-magiq/device"
 TOLERANCE_SECONDS = 300
+
+
+def make_certificate(folder: Path, identity: str) -> Path:
+    """Writes ``magiq-ca.pem``, of an authority of its own, and a file with a key and a certificate for ``identity``."""
+    import trustme  # noqa: PLC0415 - where there is a certificate already, this need not be installed
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "magiq-ca.pem"))
+    path = folder / "magiq-server.pem"
+    authority.issue_cert(identity).private_key_and_cert_chain_pem.write_to_path(str(path))
+    return path
 
 
 @dataclass
@@ -55,9 +66,11 @@ class MagiqCloudServer:
     Args:
         folder: where the certificate of its own authority is written, for ``MAGIQ_CA``.
         identity: whom its certificate names.
+        certificate: a PEM file with key and certificate to use instead; nothing is written then.
         host: address to listen on.
         port: 0 for a free one.
         delay: seconds before each answer.
+        tell: gets a line when a request has come, and one when it was answered.
     """
 
     def __init__(
@@ -68,12 +81,13 @@ class MagiqCloudServer:
         host: str = "127.0.0.1",
         port: int = 0,
         delay: float = 0.0,
+        certificate: Path | None = None,
+        tell: Callable[[str], object] = lambda _: None,
     ) -> None:
-        authority = trustme.CA()
         self.ca = folder / "magiq-ca.pem"
-        authority.cert_pem.write_to_path(str(self.ca))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(identity).configure_cert(context)
+        context.load_cert_chain(make_certificate(folder, identity) if certificate is None else certificate)
+        self.tell = tell
         self.key, self.secret = KEY, SECRET
         self.delay = delay
         self.shape = Shape.PYTHON
@@ -161,12 +175,14 @@ class MagiqCloudServer:
         with self.lock:
             self.seen.append(seen)
 
-    def enter(self) -> None:
+    def enter(self, seen: Seen) -> None:
+        self.tell(f"{seen.action} {seen.device_id}: asked")
         with self.lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
 
-    def leave(self) -> None:
+    def leave(self, seen: Seen) -> None:
+        self.tell(f"{seen.action} {seen.device_id}: answered")
         with self.lock:
             self._at_once -= 1
 
@@ -255,16 +271,20 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--identity", default="127.0.0.1", help="whom the certificate names")
     parser.add_argument("--port", type=int, default=8443)
-    parser.add_argument("--folder", type=Path, required=True, help="where magiq-ca.pem is written")
+    made = parser.add_mutually_exclusive_group(required=True)
+    made.add_argument("--folder", type=Path, help="where magiq-ca.pem is written")
+    made.add_argument("--certificate", type=Path, help="a PEM file with key and certificate")
     parser.add_argument("--delay-ms", type=float, default=0)
     parser.add_argument("--socket", action="append", default=[], metavar="ID=NAME")
     options = parser.parse_args(None if arguments is None else list(arguments))
     with MagiqCloudServer(
-        folder=options.folder,
+        folder=options.folder or options.certificate.parent,
         identity=options.identity,
         host=options.host,
         port=options.port,
         delay=options.delay_ms / 1000,
+        certificate=options.certificate,
+        tell=_say,
     ) as cloud:
         for entry in options.socket:
             device_id, _, name = entry.partition("=")
@@ -272,9 +292,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
         stop = threading.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: stop.set())
-        sys.stdout.write(f"MagIQ cloud on port {cloud.port}; its authority: {cloud.ca}\n")
-        sys.stdout.flush()
+        _say(f"MagIQ cloud on port {cloud.port}; its authority: {cloud.ca}")
         stop.wait()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ class Cloud(Protocol):
 
     def note(self, seen: Seen) -> None: ...
     def rude_to(self, device_id: str | None, action: str | None) -> Rude | None: ...
-    def enter(self) -> None: ...
-    def leave(self) -> None: ...
+    def enter(self, seen: Seen) -> None: ...
+    def leave(self, seen: Seen) -> None: ...
     def answer(self, seen: Seen, rude: Rude | None) -> dict[str, Any]: ...
 
 
@@ -85,13 +85,13 @@ class _Connection(BaseHTTPRequestHandler):
             body,
         )
         cloud.note(seen)
-        cloud.enter()
+        cloud.enter(seen)
         try:
             if cloud.delay:
                 cloud.closing.wait(cloud.delay)
             self._treat(seen, cloud.rude_to(seen.device_id, seen.action))
         finally:
-            cloud.leave()
+            cloud.leave(seen)
 
     def _treat(self, seen: Seen, rude: Rude | None) -> None:
         cloud = self.server.cloud

@@ -27,11 +27,10 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Final, Self
 
-from support.x_http import BEARER, Cut, Fault, Handler, Request
-from support.x_rules import hashtags, matches, written
+from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Cut, Fault, Handler, Request
+from support.x_rules import change_rules, hashtags, matches, written
 
 DEMO_PORT: Final = 8180
-_MOST_RULE: Final = 1024
 
 
 @dataclass
@@ -42,8 +41,11 @@ class FakeX:
         accounts: numeric id → user name.
         protected: ids of protected accounts.
         keep_alive: seconds between keep-alives.
+        mute: whether it sends no keep-alives.
+        deaf: whether the streams miss what is posted, as on X until new rules count.
         port: 0 for any that is free.
         host: where it listens.
+        consumer: key and secret of the app.
     """
 
     accounts: dict[str, str] = field(default_factory=lambda: {"101": "john_smith", "102": "jane_doe"})
@@ -51,6 +53,7 @@ class FakeX:
     keep_alive: float = 0.2
     port: int = 0
     host: str = "127.0.0.1"
+    consumer: tuple[str, str] = (CONSUMER_KEY, CONSUMER_SECRET)
 
     def __post_init__(self) -> None:
         self.bearer = BEARER
@@ -61,6 +64,7 @@ class FakeX:
         self.posts: dict[str, dict[str, object]] = {}
         self.ghosts = 0
         self.mute = False
+        self.deaf = False
         self.rate_limit: Mapping[str, str] = {}
         self._faults: dict[str, list[Fault]] = {}
         self._streams: list[queue.SimpleQueue[bytes | Cut]] = []
@@ -104,9 +108,7 @@ class FakeX:
         reply_to: str = "",
     ) -> str:
         """Somebody posts; streams whose rules match and the timeline get it. Returns the post's id."""
-        with self._changed:
-            self._next_id += 1
-            post_id = str(self._next_id)
+        post_id = self._new_id()
         references = {"retweeted": retweet_of, "quoted": quote_of, "replied_to": reply_to}
         kind, other_id = next(((kind, of) for kind, of in references.items() if of), ("", ""))
         other = self.posts.get(other_id)
@@ -138,7 +140,7 @@ class FakeX:
             for rule_id, rule in self.rules.items()
             if matches(rule["value"], post, self.accounts.get(author, "somebody"), others)
         ]
-        if matching:
+        if matching and not self.deaf:
             self.send({**line, "matching_rules": matching})
         return post_id
 
@@ -201,30 +203,8 @@ class FakeX:
                 self._changed.notify_all()
 
     def change_rules(self, body: Mapping[str, object]) -> dict[str, object]:
-        """POST …/rules: adds or deletes; what is wrong with one rule is told inside a 2xx."""
-        errors: list[dict[str, object]] = []
-        created: list[dict[str, object]] = []
-        add = body.get("add")
-        for rule in add if isinstance(add, list) else []:
-            if len(rule["value"]) > _MOST_RULE or "bad" in rule["value"]:
-                errors.append({"value": rule["value"], "title": "InvalidRule", "details": ["no such operator"],
-                               "type": "https://api.twitter.com/2/problems/invalid-rules"})  # fmt: skip
-            elif any(rule["value"] == present["value"] for present in self.rules.values()):
-                errors.append({"value": rule["value"], "title": "DuplicateRule",
-                               "type": "https://api.twitter.com/2/problems/duplicate-rules"})  # fmt: skip
-            else:
-                self._next_id += 1
-                self.rules[str(self._next_id)] = {"value": rule["value"], "tag": rule.get("tag", "")}
-                created.append({"id": str(self._next_id), **self.rules[str(self._next_id)]})
-        delete = body.get("delete")
-        for rule_id in delete["ids"] if isinstance(delete, dict) else []:
-            self.rules.pop(rule_id, None)
-        answer: dict[str, object] = {"meta": {"sent": written(time.time()), "summary": {"created": len(created)}}}
-        if created:
-            answer["data"] = created
-        if errors:
-            answer["errors"] = errors
-        return answer
+        """POST …/rules."""
+        return change_rules(self.rules, body, new_id=self._new_id)
 
     def timeline(self, user_id: str, query: Mapping[str, str]) -> dict[str, object]:
         """GET /2/users/:id/tweets, newest first."""
@@ -258,6 +238,11 @@ class FakeX:
         ]
         missing = len(ids) + len(names) - len(found)
         return {"data": found} | ({"errors": [{"title": "Not Found Error"}]} if missing else {})
+
+    def _new_id(self) -> str:
+        with self._changed:
+            self._next_id += 1
+            return str(self._next_id)
 
     def _includes(self, posts: list[dict[str, object]]) -> dict[str, object]:
         references = [reference for post in posts for reference in _references(post)]

@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         return given == f"Bearer {self.x.bearer}" or given.startswith("OAuth oauth_")
 
     def _token(self, body: str) -> None:
-        pair = f"{urllib.parse.quote(CONSUMER_KEY)}:{urllib.parse.quote(CONSUMER_SECRET)}"
+        pair = ":".join(map(urllib.parse.quote, self.x.consumer))
         basic = "Basic " + base64.b64encode(pair.encode()).decode()
         if self.headers.get("Authorization") != basic or body != "grant_type=client_credentials":
             self._json(403, {"errors": [{"code": 99, "message": "Unable to verify your credentials"}]})
@@ -144,11 +144,11 @@ class Handler(BaseHTTPRequestHandler):
         elif self.x.streams + self.x.ghosts >= 1:
             self._json(429, {"title": "ConnectionException", "connection_issue": "TooManyConnections"})
         else:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            with self.x.stream() as lines:
+            with self.x.stream() as lines:  # before its head, so that who sees it open misses nothing
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
                 self._write_lines(lines)
             self.close_connection = True
 

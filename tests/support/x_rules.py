@@ -7,9 +7,10 @@ characters.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+_MOST_CHARACTERS = 1024
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
 
 
@@ -39,6 +40,35 @@ def matches(rule: str, post: Mapping[str, object], author: str, other: Mapping[s
     return bool(groups) and all(
         any(word.strip().casefold() in words for word in group.split(" OR ")) for group in groups
     )
+
+
+def change_rules(
+    rules: dict[str, dict[str, str]], body: Mapping[str, object], *, new_id: Callable[[], str]
+) -> dict[str, object]:
+    """Adds or deletes rules (id → value and tag) as X does: what is wrong with one is told inside a 2xx."""
+    errors: list[dict[str, object]] = []
+    created: list[dict[str, object]] = []
+    add = body.get("add")
+    for rule in add if isinstance(add, list) else []:
+        if len(rule["value"]) > _MOST_CHARACTERS or "bad" in rule["value"]:
+            errors.append({"value": rule["value"], "title": "InvalidRule", "details": ["no such operator"],
+                           "type": "https://api.twitter.com/2/problems/invalid-rules"})  # fmt: skip
+        elif any(rule["value"] == present["value"] for present in rules.values()):
+            errors.append({"value": rule["value"], "title": "DuplicateRule",
+                           "type": "https://api.twitter.com/2/problems/duplicate-rules"})  # fmt: skip
+        else:
+            rule_id = new_id()
+            rules[rule_id] = {"value": rule["value"], "tag": rule.get("tag", "")}
+            created.append({"id": rule_id, **rules[rule_id]})
+    delete = body.get("delete")
+    for rule_id in delete["ids"] if isinstance(delete, dict) else []:
+        rules.pop(rule_id, None)
+    answer: dict[str, object] = {"meta": {"sent": written(time.time()), "summary": {"created": len(created)}}}
+    if created:
+        answer["data"] = created
+    if errors:
+        answer["errors"] = errors
+    return answer
 
 
 def written(at: float) -> str:

@@ -13,11 +13,13 @@ import pytest
 
 from latchwire.config.loading import load
 from latchwire.errors import LatchwireError
+from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.listener import Answer, Listener
+from latchwire_twitter_listener.listener import Listener
 from latchwire_twitter_listener.obeying import Target
 from latchwire_twitter_listener.people import Person
 from latchwire_twitter_listener.status import Snapshot
+from latchwire_twitter_listener.stream import Stream
 from latchwire_twitter_listener.wishes import Settings, Wishes, settings_of, wishes_of
 from support.x_api import FakeX
 from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Fault
@@ -134,14 +136,14 @@ def test_the_sample_stream_does_what_its_readme_says(x: FakeX, start: Start, ask
         x.send(moved + b"\r\n")
     x.post("101", "the last one #cool")
     until(lambda: len(ask.asked) == 7)
-    assert ask.asked == [
+    assert [asked for asked in ask.asked if asked[1] == "ac"] == [("twitter:101", "ac", "on")]
+    assert [asked for asked in ask.asked if asked[1] == "front-door"] == [
         ("twitter:101", "front-door", "unlock"),
         ("twitter:102", "front-door", "toggle"),
         ("twitter:102", "front-door", "lock"),
         ("twitter:101", "front-door", "lock"),  # "#lock #unlock", whose edit is not heard again
         ("twitter:101", "front-door", "lock"),  # the note
         ("twitter:101", "front-door", "lock"),  # salt & pepper
-        ("twitter:101", "ac", "on"),
     ]
 
 
@@ -165,6 +167,20 @@ def test_a_duplicate_an_edit_and_a_restart_act_once(x: FakeX, start: Start, ask:
     until(lambda: len(ask.asked) == 3)
     assert [action for _, _, action in ask.asked] == ["unlock", "on", "on"]
     assert ask.ids[0] == f"x-post-{post_id:0>20}"
+
+
+def test_an_older_post_that_comes_late_does_not_have_the_last_word(
+    x: FakeX, start: Start, ask: FakeAsk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    start()
+    last = x.post("102", "#lock")
+    until(lambda: len(ask.asked) == 1)
+    earlier = str(int(last) - 1)
+    said = {"author_id": "101", "text": "#unlock", "entities": None}
+    x.send({"data": x.posts[last] | said | {"id": earlier, "edit_history_tweet_ids": [earlier]}})
+    until(lambda: "came late and is ignored: a newer one for the device was obeyed already" in caplog.text)
+    assert ask.asked == [("twitter:102", "front-door", "lock")]
 
 
 def test_a_post_from_before_the_start_and_an_old_one_are_told_and_ignored(
@@ -252,6 +268,32 @@ def test_without_credentials_it_is_idle_and_says_what_to_set(
     assert x.requests == []
 
 
+def test_the_first_start_says_nothing_of_rules_before_it_knows_who_is_who(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    john = replace(WISHES, people=WISHES.people[:1])
+    listener = start(wishes=john)
+    assert listener.snapshot().last_error == ""
+    assert "rules" not in caplog.text
+
+
+def test_a_wrong_token_at_the_first_start_is_told_as_what_it_is(
+    x: FakeX, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    john = replace(WISHES, people=WISHES.people[:1])
+    listener = start(wait=False, wishes=john, credentials=Credentials(bearer_token="mistyped"), pace=0.0005)
+    until(lambda: listener.snapshot().health == "waiting", listener)
+    assert "Compare X_BEARER_TOKEN" in listener.snapshot().message
+    x.bearer = "mistyped"
+    until(lambda: listener.snapshot().health == "connected", listener)
+    assert caplog.text.count("Compare X_BEARER_TOKEN") == 1
+
+
+def test_nobody_who_is_on_x_is_told(start: Start) -> None:
+    listener = start(wait=False, wishes=replace(WISHES, people=()))
+    until(lambda: "nothing to listen to" in listener.snapshot().message, listener)
+
+
 def test_the_status_tells_what_a_person_wants_to_know(x: FakeX, start: Start) -> None:
     x.protected = {"102"}
     snapshots: list[Snapshot] = []
@@ -276,6 +318,29 @@ def test_the_status_tells_what_a_person_wants_to_know(x: FakeX, start: Start) ->
     assert {"nextTry", "lastError", "lastErrorAt", "message"} <= set(listener.snapshot().as_json())
     assert snapshots[-1].source == "stream"
     json.dumps(told)
+
+
+def test_an_account_with_another_name_is_heard_under_it_within_a_day_and_who_took_the_old_one_is_not(
+    x: FakeX, start: Start, ask: FakeAsk
+) -> None:
+    later = [0.0]
+    listener = start(wall=lambda: time.time() + later[0], pace=0.0001)  # an hour is a third of a second
+    x.accounts = {"101": "john_moved", "102": "jane_doe", "666": "john_smith"}
+    later[0] = 86_500
+    until(lambda: any("john_moved" in rule["value"] for rule in x.rules.values()), listener)
+    x.post("666", "#unlock", age=-86_500)
+    x.post("101", "#lock", age=-86_500)
+    until(lambda: len(ask.asked) == 1, listener)
+    assert ask.asked == [("twitter:101", "front-door", "lock")]
+
+
+def test_the_posts_billed_today_are_none_after_midnight(x: FakeX, start: Start) -> None:
+    later = [0.0]
+    listener = start(wall=lambda: time.time() + later[0])
+    x.post("101", "#unlock")
+    until(lambda: listener.snapshot().billed_today == 1, listener)
+    later[0] = 86_400
+    assert listener.snapshot().billed_today == 0
 
 
 ALL_KEYS = Credentials(
@@ -360,6 +425,18 @@ def test_what_cannot_be_remembered_is_not_done(x: FakeX, start: Start, ask: Fake
     listener.update(WISHES)
     until(lambda: "Nobody is obeyed" in listener.snapshot().last_error, listener)
     assert ask.asked == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is meant to die
+def test_a_fault_that_nobody_foresaw_is_not_kept_secret(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Stream, "run", run)
+    listener = start(wait=False)
+    until(lambda: listener.snapshot().health == "dead", listener)
+    assert "hears nothing any more" in listener.snapshot().message
 
 
 def test_a_clock_that_was_set_back_does_not_shut_everybody_out(x: FakeX, start: Start, ask: FakeAsk) -> None:

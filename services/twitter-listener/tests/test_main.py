@@ -29,6 +29,10 @@ def test_x_being_away_for_longer_is_a_trouble_that_says_what_to_do() -> None:
     assert "X is asked again at 1970-01-01T00:31:40Z." in health.notes
 
 
+def test_a_listener_that_hears_nothing_any_more_is_no_healthy_one() -> None:
+    assert health_of(replace(WAITING, health="dead", message="Start it again.")).troubles == ("Start it again.",)
+
+
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     monkeypatch.setenv("X_BEARER_TOKEN", "")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from latchwire.errors import ConfigurationError
-from latchwire_twitter_listener.api import Account, ApiError
 from latchwire_twitter_listener.backoff import Trouble
 from latchwire_twitter_listener.billing import Billing, seconds_to_midnight
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.people import People, Person
-from latchwire_twitter_listener.seen import KEEP_SECONDS, Seen
+from latchwire_twitter_listener.results import Account, ApiError
+from latchwire_twitter_listener.seen import KEEP_SECONDS, Latest, Seen
 from latchwire_twitter_listener.store import Store
 
 NOW = 1_790_000_000.0
@@ -188,3 +188,11 @@ def test_more_than_a_hundred_people_are_looked_up_in_turns(store: Store) -> None
 def test_a_person_without_name_or_id_is_refused_at_once(username: str, user_id: str) -> None:
     with pytest.raises(ValueError, match=r"people\.x"):
         Person(name="x", username=username, user_id=user_id)
+
+
+def test_the_post_that_was_said_last_has_the_last_word() -> None:
+    latest = Latest()
+    assert latest.is_newest("front-door", "99")
+    assert latest.is_newest("front-door", "100"), "by number, not by letters"
+    assert not latest.is_newest("front-door", "99")
+    assert latest.is_newest("ac", "99")

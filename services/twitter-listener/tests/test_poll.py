@@ -24,6 +24,7 @@ class Running:
         self.status = Status(source="poll")
         billing = Billing(store=store)
         self.ids: list[str] = []
+        self.later = 0.0
         self.poll = Poll(
             api=XApi(credentials=Credentials(bearer_token=BEARER), base=x.base),
             status=self.status,
@@ -31,6 +32,7 @@ class Running:
             daily_posts=daily_posts,
             every_seconds=10,
             pace=pace,
+            wall=lambda: time.time() + self.later,
         )
 
         def deliver(message: Mapping[str, object]) -> None:
@@ -100,6 +102,19 @@ def test_the_budget_of_the_day_ends_the_day(x: FakeX, start: Start) -> None:
     next_try = running.status.snapshot.next_try
     assert next_try is not None
     assert int(next_try) % 86400 <= 2, "midnight UTC"
+
+
+def test_what_was_posted_during_a_long_pause_is_not_paid_for(x: FakeX, start: Start) -> None:
+    running = start(pace=0.05)
+    first = x.post("101", "#lock")
+    running.wait(lambda: running.ids == [first])
+    x.fail("/101/tweets", *[Fault(500)] * 3)
+    running.wait(lambda: running.status.snapshot.health == "waiting")
+    running.later = 3600  # it lasted for an hour
+    x.post("101", "half an hour ago #lock", age=-1800)
+    last = x.post("101", "now #lock", age=-3600)
+    running.wait(lambda: last in running.ids)
+    assert running.ids == [first, last]
 
 
 def test_one_account_that_x_does_not_know_any_more_leaves_the_others_alone(x: FakeX, start: Start) -> None:

@@ -1,6 +1,6 @@
 """The rules of the stream: what is wanted, and what has to change at X."""
 
-from latchwire_twitter_listener.api import Rule
+from latchwire_twitter_listener.results import Rule
 from latchwire_twitter_listener.rules import MOST_CHARACTERS, plan, wanted_rules
 
 

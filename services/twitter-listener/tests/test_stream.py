@@ -1,5 +1,6 @@
 """The filtered stream against a fake X that fails like the real one."""
 
+import itertools
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.credentials import Credentials
+from latchwire_twitter_listener.rules import TAG, wanted_rules
 from latchwire_twitter_listener.source import Wanted
 from latchwire_twitter_listener.status import Status
 from latchwire_twitter_listener.store import Store
@@ -18,6 +20,7 @@ from latchwire_twitter_listener.stream import KEEP_ALIVE_SECONDS, Stream
 from support.x_api import FakeX
 from support.x_http import BEARER, CONSUMER_KEY, CONSUMER_SECRET, Fault
 
+RULES = wanted_rules(usernames=("john_smith", "jane_doe"), hashtags=("lock", "unlock"), retweets=True)
 WANTED = Wanted(usernames=("john_smith", "jane_doe"), user_ids=("101", "102"), hashtags=("lock", "unlock"))
 
 
@@ -38,7 +41,13 @@ class Running:
 
     @property
     def ids(self) -> list[str]:
+        """Of all posts, those that were asked for afterwards included."""
         return [str(m["data"]["id"]) if isinstance(m.get("data"), dict) else "" for m in self.delivered]  # type: ignore[index]
+
+    @property
+    def streamed(self) -> list[str]:
+        """Of the posts that came by the stream."""
+        return [of for of, m in zip(self.ids, list(self.delivered), strict=False) if "matching_rules" in m]
 
     def wait(self, condition: Callable[[], bool], *, seconds: float = 10) -> None:
         until = time.monotonic() + seconds
@@ -96,8 +105,9 @@ def test_posts_are_delivered_with_the_posts_that_they_refer_to(x: FakeX, start: 
     x.post("999", "#unlock")
     x.post("101", "nothing of interest")
     third = x.post("101", "#lock")
-    running.wait(lambda: running.ids == [first, second, third])
-    assert running.delivered[1]["includes"] == {"tweets": [x.posts[first]]}
+    running.wait(lambda: running.streamed == [first, second, third])
+    (retweet,) = [m for m in running.delivered if m["data"] == x.posts[second] and "matching_rules" in m]
+    assert retweet["includes"] == {"tweets": [x.posts[first]]}
     assert running.status.snapshot.health == "connected"
 
 
@@ -188,12 +198,22 @@ def test_a_clean_close_is_followed_by_one_connect_after_a_gap(x: FakeX, start: S
 
 def test_a_server_that_always_closes_meets_no_storm(x: FakeX, start: Start) -> None:
     running = start(pace=0.1)
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
+
+    def connected_four_times() -> bool:
         x.cut(clean=True)
-        time.sleep(0.01)
-    assert 2 <= len(x.asked("/stream", "GET")) <= 6, "waits of 0.1, 0.2, 0.4, 0.8 seconds"
-    assert running.thread.is_alive()
+        return len(x.asked("/stream", "GET")) >= 4
+
+    running.wait(connected_four_times)
+    at = [request.at for request in x.asked("/stream", "GET")]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert all(gap >= least for gap, least in zip(gaps, (0.1, 0.2, 0.4), strict=False)), gaps
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_a_stand_in(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    running = start()
+    running.wait(lambda: running.status.snapshot.health == "connected")
 
 
 def test_a_connection_that_breaks_in_the_middle_is_made_again(x: FakeX, start: Start) -> None:
@@ -204,7 +224,58 @@ def test_a_connection_that_breaks_in_the_middle_is_made_again(x: FakeX, start: S
     running.wait(lambda: len(x.asked("/stream", "GET")) == 2)
     x.wait_for_stream()
     post = x.post("101", "#lock")
-    running.wait(lambda: running.ids == [post])
+    running.wait(lambda: {*running.ids} == {post})
+
+
+def test_what_is_posted_while_nobody_listens_is_asked_for_afterwards(x: FakeX, start: Start) -> None:
+    x.rules = {"1": {"value": RULES[0], "tag": TAG}}  # none is new, so that is no reason to ask
+    running = start(pace=0.05)
+    running.wait(lambda: len(x.asked("/102/tweets")) == 1)  # for what was posted before the connect
+    x.fail("/stream", Fault(503))  # 5 seconds, here a quarter of one
+    x.cut(clean=False)
+    running.wait(lambda: running.status.snapshot.health == "waiting")
+    post = x.post("102", "#lock")
+    running.wait(lambda: post in running.ids)
+    assert len(x.asked("/stream", "GET")) == 3
+
+
+def test_what_is_posted_before_new_rules_count_is_asked_for_afterwards(x: FakeX, start: Start) -> None:
+    running = start()
+    x.deaf = True
+    x.wait_for_stream()
+    post = x.post("101", "#lock")
+    running.wait(lambda: post in running.ids)
+    running.stream.want(Wanted(usernames=("jane_doe",), user_ids=("102",), hashtags=("lock",)))
+    running.wait(lambda: [rule["value"].count("john") for rule in x.rules.values()] == [0])
+    later = x.post("102", "#lock")
+    running.wait(lambda: later in running.ids)
+
+
+def test_what_was_missed_is_asked_for_again_when_x_has_a_fault(x: FakeX, start: Start) -> None:
+    x.fail("/101/tweets", Fault(503), Fault(503))
+    running = start()
+    x.deaf = True
+    x.wait_for_stream()
+    post = x.post("101", "#lock")
+    running.wait(lambda: post in running.ids)
+
+
+def test_what_was_missed_and_cannot_be_asked_for_is_told(x: FakeX, start: Start) -> None:
+    x.fail("/101/tweets", Fault(403, {"title": "Forbidden"}))
+    running = start()
+    running.wait(lambda: "may be lost" in running.status.snapshot.last_error)
+    assert running.status.snapshot.health == "connected"
+
+
+def test_rules_that_cannot_be_changed_now_do_not_end_a_good_connection(x: FakeX, start: Start) -> None:
+    running = start()
+    x.wait_for_stream()
+    running.wait(lambda: running.status.snapshot.health == "connected")
+    x.fail("/rules", Fault(503), Fault(503))
+    running.stream.want(Wanted(usernames=("john_smith",), user_ids=("101",), hashtags=("lock",), retweets=False))
+    running.wait(lambda: "not at X yet: X has a fault of its own (HTTP 503" in running.status.snapshot.last_error)
+    running.wait(lambda: [r["value"] for r in x.rules.values()] == ["(from:john_smith) (#lock) -is:retweet"])
+    assert len(x.asked("/stream", "GET")) == 1
 
 
 def test_a_mute_connection_is_noticed_within_25_seconds(

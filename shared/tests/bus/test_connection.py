@@ -507,7 +507,10 @@ def test_stop_is_quick_without_a_broker_and_bounded_with_one_that_hangs(broker: 
     broker.resume()
 
 
-def test_two_hundred_reconnects_leave_no_thread_and_no_descriptor_behind(broker: Broker, connect: Buses) -> None:
+def test_two_hundred_reconnects_leave_no_thread_and_no_descriptor_behind(
+    broker: Broker, connect: Buses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_connection, "PAUSES", (0.01,))
     ear = Ear()
     bus = connect(broker, ear, durable=True, session_seconds=60)
     of_process = Path("/proc/self/fd")

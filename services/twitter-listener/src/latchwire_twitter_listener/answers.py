@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from latchwire.log import event
-from latchwire_twitter_listener.api import ApiError
 from latchwire_twitter_listener.obeying import Command
+from latchwire_twitter_listener.results import ApiError
 
 log = logging.getLogger("latchwire.twitter")
 

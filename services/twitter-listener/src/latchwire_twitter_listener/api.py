@@ -8,71 +8,33 @@ pause after a clean close (measured: 450 connects in a second) and ends for good
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import requests
 import tweepy  # type: ignore[import-untyped]  # tweepy ships no types
 
-from latchwire.errors import LatchwireError
 from latchwire_twitter_listener import transport
 from latchwire_twitter_listener.backoff import Trouble, trouble_of
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.posts import is_id, printable
+from latchwire_twitter_listener.posts import is_id
+from latchwire_twitter_listener.results import (
+    Account,
+    ApiError,
+    Page,
+    Rule,
+    is_duplicate,
+    items,
+    json_object,
+    sentence_of,
+    whole,
+)
 
 log = logging.getLogger("latchwire.twitter")
 
 POST_FIELDS: Final = "author_id,created_at,entities,referenced_tweets,edit_history_tweet_ids,note_tweet"
 _STREAM: Final = "/2/tweets/search/stream"
-
-
-class ApiError(LatchwireError):
-    """A request to X failed.
-
-    Attributes:
-        trouble: which row of the back-off table it is.
-        detail: what X said, for the log; without secrets.
-        reset_at: when the rate limit starts anew, seconds since 1970, if X said so.
-    """
-
-    def __init__(self, trouble: Trouble, detail: str, *, reset_at: float | None = None) -> None:
-        self.trouble = trouble
-        self.detail = detail
-        self.reset_at = reset_at
-        super().__init__(f"{trouble.value} ({detail})")
-
-
-class Rule(NamedTuple):
-    """A rule of the filtered stream as X keeps it."""
-
-    id: str
-    value: str
-    tag: str
-
-
-class Account(NamedTuple):
-    """An account on X; the posts of a protected one are hidden from everybody else."""
-
-    id: str
-    username: str
-    protected: bool
-
-
-class Page(NamedTuple):
-    """What one poll returned.
-
-    Attributes:
-        messages: a post each, oldest first, wrapped as the stream sends it.
-        next_page: X's token for still older posts, or "".
-        remaining: requests left until ``reset_at``, if X said so.
-        reset_at: seconds since 1970.
-    """
-
-    messages: tuple[Mapping[str, object], ...]
-    next_page: str
-    remaining: int | None
-    reset_at: float | None
 
 
 class XApi:
@@ -94,22 +56,21 @@ class XApi:
         self._token = credentials.bearer_token
         self._token_since = time.monotonic()
         self._token_lock = threading.Lock()
-        self._session = transport.session(base=self.base)
 
     def rules(self) -> list[Rule]:
         """The rules that X keeps for this app."""
-        answer = _json(self._call(lambda: self._streaming().get_rules()))
+        answer = json_object(self._call(lambda: self._streaming().get_rules()))
         return [
             Rule(str(item["id"]), str(item["value"]), str(item.get("tag", "")))
-            for item in _items(answer.get("data"))
+            for item in items(answer.get("data"))
             if "id" in item and "value" in item
         ]
 
     def add_rules(self, values: Sequence[str], *, tag: str) -> list[str]:
         """Adds rules; returns what X did not like (it answers 2xx even then)."""
         rules = [tweepy.StreamRule(value=value, tag=tag) for value in values]
-        answer = _json(self._call(lambda: self._streaming().add_rules(rules)))
-        return [_sentence(item) for item in _items(answer.get("errors")) if not _is_duplicate(item)]
+        answer = json_object(self._call(lambda: self._streaming().add_rules(rules)))
+        return [sentence_of(item) for item in items(answer.get("errors")) if not is_duplicate(item)]
 
     def delete_rules(self, ids: Sequence[str]) -> None:
         """Deletes rules by their ids."""
@@ -118,7 +79,7 @@ class XApi:
     def accounts(self, *, usernames: Sequence[str] = (), ids: Sequence[str] = ()) -> list[Account]:
         """Looks accounts up by names or by ids (at most 100 of one of them); those not found are left out."""
         fields = ["username", "protected"]
-        answer = _json(
+        answer = json_object(
             self._call(
                 lambda: (
                     self._client().get_users(usernames=list(usernames), user_fields=fields)
@@ -129,7 +90,7 @@ class XApi:
         )
         return [
             Account(str(item["id"]), str(item["username"]), item.get("protected") is True)
-            for item in _items(answer.get("data"))
+            for item in items(answer.get("data"))
             if is_id(item.get("id")) and isinstance(item.get("username"), str)
         ]
 
@@ -157,14 +118,14 @@ class XApi:
                 **window,
             )
         )
-        answer, meta = _json(response), _json(response).get("meta")
+        answer, meta = json_object(response), json_object(response).get("meta")
         includes = answer.get("includes", {})
-        messages = [{"data": item, "includes": includes} for item in reversed(_items(answer.get("data")))]
+        messages = [{"data": item, "includes": includes} for item in reversed(items(answer.get("data")))]
         return Page(
             tuple(messages),
             str(meta.get("next_token", "")) if isinstance(meta, dict) else "",
-            _whole(response.headers.get("x-rate-limit-remaining")),
-            _whole(response.headers.get("x-rate-limit-reset")),
+            whole(response.headers.get("x-rate-limit-remaining")),
+            whole(response.headers.get("x-rate-limit-reset")),
         )
 
     def open_stream(self, *, read_timeout: float) -> requests.Response:
@@ -173,9 +134,8 @@ class XApi:
         Args:
             read_timeout: seconds without a byte after which reading fails.
         """
-        stream_session = transport.session(base=self.base)
         response = self._send(
-            lambda: stream_session.get(
+            lambda: self._session().get(
                 self.base + _STREAM,
                 params={"tweet.fields": POST_FIELDS, "expansions": "referenced_tweets.id"},
                 # A compressed stream is held back in the decompressor; posts are small.
@@ -186,15 +146,15 @@ class XApi:
                 allow_redirects=False,
             )
         )
-        if response.status_code == 200:
-            return response
-        with response:
-            raise self._failure(response)
+        if response.status_code != 200:
+            with response:
+                raise self._failure(response)
+        return response
 
     def close_connections(self) -> None:
         """Closes all connections that X still counts for this app (ghosts of a crash, mostly)."""
-        self._send_checked(
-            lambda: self._session.delete(
+        self._send(
+            lambda: self._session().delete(
                 f"{self.base}/2/connections/all",
                 auth=transport.BearerAuth(self._bearer()),
                 allow_redirects=False,
@@ -219,12 +179,12 @@ class XApi:
             access_token_secret=keys.access_token_secret or None,
             return_type=requests.Response,
         )
-        client.session = transport.session(base=self.base)
+        client.session = self._session()
         return client
 
     def _streaming(self) -> tweepy.StreamingClient:
         client = tweepy.StreamingClient(self._bearer(), return_type=requests.Response)
-        client.session = transport.session(base=self.base)
+        client.session = self._session()
         return client
 
     def _bearer(self) -> str:
@@ -232,15 +192,15 @@ class XApi:
         with self._token_lock:
             if not self._token:
                 keys = self._credentials
-                response = self._send_checked(
-                    lambda: self._session.post(
+                response = self._send(
+                    lambda: self._session().post(
                         f"{self.base}/oauth2/token",
                         data={"grant_type": "client_credentials"},
                         auth=(quote(keys.consumer_key, safe=""), quote(keys.consumer_secret, safe="")),
                         allow_redirects=False,
                     )
                 )
-                token = _json(response).get("access_token")
+                token = json_object(response).get("access_token")
                 if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
                     raise ApiError(Trouble.UNEXPECTED, "the token endpoint gave no token")
                 self._token, self._token_since = token, time.monotonic()
@@ -258,10 +218,7 @@ class XApi:
         """A call through tweepy, with all that it may raise turned into an :class:`ApiError`."""
         try:
             return self._send(call)
-        except tweepy.HTTPException as fault:
-            raise self._failure(fault.response) from None
-        except (tweepy.TweepyException, AttributeError, TypeError) as fault:
-            # tweepy expects an error's body to be an object and stumbles over anything else.
+        except tweepy.TweepyException as fault:
             raise ApiError(Trouble.UNEXPECTED, type(fault).__name__) from None
 
     def _send(self, call: Callable[[], requests.Response]) -> requests.Response:
@@ -272,11 +229,16 @@ class XApi:
         except requests.RequestException as fault:
             raise ApiError(Trouble.NETWORK, type(fault).__name__) from None
 
-    def _send_checked(self, call: Callable[[], requests.Response]) -> requests.Response:
-        response = self._send(call)
+    def _session(self) -> requests.Session:
+        """A session in which a bad answer ends as an :class:`ApiError` before tweepy tries to read its body."""
+        made = transport.session(base=self.base)
+        made.hooks["response"].append(self._check)
+        return made
+
+    def _check(self, response: requests.Response, *_: object, **__: object) -> None:
         if not 200 <= response.status_code < 300:
-            raise self._failure(response)
-        return response
+            with response:
+                raise self._failure(response)
 
     def _failure(self, response: requests.Response) -> ApiError:
         try:
@@ -289,33 +251,5 @@ class XApi:
         return ApiError(
             trouble,
             f"HTTP {response.status_code}",
-            reset_at=_whole(response.headers.get("x-rate-limit-reset")),
+            reset_at=whole(response.headers.get("x-rate-limit-reset")),
         )
-
-
-def _json(response: requests.Response) -> Mapping[str, object]:
-    try:
-        answer = response.json()
-    except ValueError:
-        raise ApiError(Trouble.UNEXPECTED, "the answer is no JSON") from None
-    if not isinstance(answer, dict):
-        raise ApiError(Trouble.UNEXPECTED, "the answer is no JSON object")
-    return answer
-
-
-def _items(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _sentence(problem: Mapping[str, object]) -> str:
-    details = problem.get("details")
-    first = details[0] if isinstance(details, list) and details else problem.get("detail")
-    return f"{printable(problem.get('title', 'no title'))}: {printable(first or problem.get('value', ''))}"
-
-
-def _is_duplicate(problem: Mapping[str, object]) -> bool:
-    return str(problem.get("type", "")).endswith("duplicate-rules") or problem.get("title") == "DuplicateRule"
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None

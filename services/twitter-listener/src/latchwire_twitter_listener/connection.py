@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 import requests
 import urllib3
 
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Trouble
+from latchwire_twitter_listener.results import ApiError
 
 _CHUNK_BYTES: Final = 65536
 

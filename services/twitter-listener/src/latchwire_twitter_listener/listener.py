@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 from latchwire.errors import LatchwireError
 from latchwire.log import event
 from latchwire_twitter_listener.answers import answer
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
+from latchwire_twitter_listener.asking import Ask
 from latchwire_twitter_listener.backoff import Backoff
 from latchwire_twitter_listener.billing import Billing
 from latchwire_twitter_listener.connects import Connects
@@ -26,7 +26,8 @@ from latchwire_twitter_listener.obeying import Command, Household, Ignored, deci
 from latchwire_twitter_listener.people import AGAIN_SECONDS, People
 from latchwire_twitter_listener.poll import Poll
 from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
-from latchwire_twitter_listener.seen import Seen
+from latchwire_twitter_listener.results import ApiError
+from latchwire_twitter_listener.seen import Latest, Seen
 from latchwire_twitter_listener.source import Source, Wanted
 from latchwire_twitter_listener.status import Snapshot, Status
 from latchwire_twitter_listener.store import Store
@@ -36,27 +37,6 @@ from latchwire_twitter_listener.wishes import Settings, Wishes
 from latchwire_twitter_listener.workers import Workers
 
 log = logging.getLogger("latchwire.twitter")
-
-
-class Answer(NamedTuple):
-    """What became of a command: whether it was done, and a sentence for the person."""
-
-    done: bool
-    sentence: str
-
-
-class Ask(Protocol):
-    """The signing half: may they? → sign → publish → wait for the receipt. May raise LatchwireError."""
-
-    def __call__(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
-        """Asks and waits for the outcome.
-
-        Args:
-            identity: ``twitter:<numeric id>``.
-            device: the device's name.
-            action: one of its actions.
-            message_id: becomes the command's ``jti``.
-        """
 
 
 class Listener:
@@ -99,6 +79,8 @@ class Listener:
         self._started_at = wall()
         self._store = Store(path=data / "twitter-listener.sqlite")
         self._seen = Seen(store=self._store)
+        self._latest = Latest()
+        self._hearing = threading.Lock()
         self._billing = Billing(store=self._store)
         self._status = Status(source=settings.source, on_change=on_change)
         self._api = XApi(credentials=credentials, base=base)
@@ -109,6 +91,7 @@ class Listener:
         self._workers = Workers()
         self._stopping = threading.Event()
         self._look_again = threading.Event()
+        self._somebody_known = threading.Event()
         self._applying = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -132,6 +115,7 @@ class Listener:
         """Ends listening at once; what was begun is left to the signing half."""
         self._stopping.set()
         self._look_again.set()
+        self._somebody_known.set()
         self._source.stop()
         self._workers.stop()
         for thread in self._threads:
@@ -182,11 +166,16 @@ class Listener:
             level = logging.INFO if command.told else logging.DEBUG
             who = f"twitter:{post.author_id}"
             event(log, level, "A post is ignored.", who=who, post=post.post_id, cause=command.reason)
-        elif self._seen.claim(post.origin_id, now=now):
-            self._workers.submit(command.device, lambda: self._do(command))
-        else:
-            said = "A post was heard again, as a duplicate or an edit; it acted already."
-            event(log, logging.INFO, said, who=command.person, command=command.jti)
+            return
+        with self._hearing:  # the stream and what catches up with it hear at the same time
+            if not self._seen.claim(post.origin_id, now=now):
+                said = "A post was heard again, as a duplicate or an edit; it acted already."
+            elif not self._latest.is_newest(command.device, post.post_id):
+                said = "A post came late and is ignored: a newer one for the device was obeyed already."
+            else:
+                self._workers.submit(command.device, lambda: self._do(command))
+                return
+        event(log, logging.INFO, said, device=command.device, who=command.person, command=command.jti)
 
     def _decide(self, post: Post, now: float) -> Command | Ignored:
         return decide(
@@ -243,7 +232,14 @@ class Listener:
         )
 
     def _hear(self) -> None:
-        self._source.run(self.heard)
+        self._somebody_known.wait()  # else the source would say that there is nobody to listen to
+        if self._stopping.is_set():
+            return
+        try:
+            self._source.run(self.heard)
+        finally:
+            if not self._stopping.is_set():
+                self._status.dead(now=self._wall())
 
     def _apply(self) -> None:
         """Puts in force what is known of people and hashtags now."""
@@ -260,6 +256,8 @@ class Listener:
         self._on_ids(self._people.ids_by_name(wishes.people))
         self._household = Household(hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets)
         self._status.protected(directory.protected)
+        if directory.people:
+            self._somebody_known.set()
         self._source.want(
             Wanted(
                 usernames=directory.usernames,
@@ -271,22 +269,30 @@ class Listener:
 
     def _look_people_up(self) -> None:
         """Asks X who is who: at the start, when people change, and daily."""
-        backoff, told = Backoff(), frozenset[str]()
+        backoff, told, found = Backoff(), frozenset[str](), False
         while not self._stopping.is_set():
             self._look_again.clear()
             now, wait = self._wall(), AGAIN_SECONDS / 24
             try:
                 self._people.look(self._wishes.people, now=now)
-                backoff = Backoff()
+                backoff, found = Backoff(), True
             except ApiError as fault:
                 backoff, wait = backoff.after(fault.trouble, now=now, reset_at=fault.reset_at)
-                self._status.note(f"X could not be asked who is who: {fault}", now=now)
+                self._not_looked_up(fault, now, wait)
             except sqlite3.Error as fault:
                 self._status.note(f"The ids of people cannot be kept in state/data: {fault}", now=now)
             if self._stopping.is_set():
                 return
             self._apply()
+            if found:
+                self._somebody_known.set()
             for problem in sorted(self._problems - told):
                 self._status.note(problem, now=now)
             told = self._problems
             self._look_again.wait(max(wait * self._pace, 0.01))
+
+    def _not_looked_up(self, fault: ApiError, now: float, wait: float) -> None:
+        if self._somebody_known.is_set():
+            self._status.note(f"X could not be asked who is who: {fault}", now=now)
+        else:
+            self._status.trouble(fault.trouble, f"{fault.detail} for who is who", now=now, wait=wait)

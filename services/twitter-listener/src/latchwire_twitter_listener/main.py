@@ -23,8 +23,9 @@ from latchwire.sender import Ending
 from latchwire.service import frame
 from latchwire.service.home import endpoint, login
 from latchwire_twitter_listener import __version__
+from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.listener import Answer, Listener
+from latchwire_twitter_listener.listener import Listener
 from latchwire_twitter_listener.outcome import sentence
 from latchwire_twitter_listener.status import Snapshot
 from latchwire_twitter_listener.transport import LIVE_BASE
@@ -104,7 +105,11 @@ class TwitterListener:
 
     def _follow(self) -> None:
         """Takes over changed people and hashtags; an invalid file is told by ``Reloading`` and changes nothing."""
+        billed = 0
         while not self._stopping.wait(LOOK_SECONDS):
+            before, billed = billed, self._listener.snapshot().billed_today
+            if billed < before:  # it is past midnight, and nothing else may happen that is told
+                self._ingress.publish_status()
             config = self._ingress.config
             if config is not self._taken:
                 self._taken = config
@@ -117,6 +122,8 @@ def health_of(snapshot: Snapshot) -> Health:
     if snapshot.health == "idle":
         return Health((), (snapshot.message,))
     notes = tuple(snapshot.sentences())
+    if snapshot.health == "dead":
+        return Health((snapshot.message,), notes)
     waits = (snapshot.next_try or 0) - (snapshot.last_error_at or 0)
     if snapshot.health == "waiting" and waits >= _LONG_WAIT:
         return Health((f"X: {snapshot.last_error} {snapshot.message}".strip(),), notes)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from latchwire_twitter_listener.api import Account
 from latchwire_twitter_listener.posts import is_id
+from latchwire_twitter_listener.results import Account
 from latchwire_twitter_listener.store import Store
 
 AGAIN_SECONDS: Final = 86400.0

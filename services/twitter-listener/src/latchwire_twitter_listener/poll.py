@@ -2,7 +2,8 @@
 
 ``GET /2/users/:id/tweets`` with ``since_id``. What it costs is what it returns, so the first question begins
 at the start of this process, and a daily budget that the user sets ends the day (UTC) when it is used up. The
-interval is the configured one, stretched when the rate limit would not last. Limits of 2026-11: 10,000
+interval is the configured one, stretched when the rate limit would not last. After a longer pause only the last
+few minutes are asked for, and paid for: what is older would not act. Limits of 2026-11: 10,000
 requests in 15 minutes and app.
 """
 
@@ -12,15 +13,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from latchwire_twitter_listener.api import ApiError, Page, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Backoff, Trouble
 from latchwire_twitter_listener.billing import seconds_to_midnight
+from latchwire_twitter_listener.results import ApiError, Page
 from latchwire_twitter_listener.source import Deliver, Wanted
 from latchwire_twitter_listener.status import Status
 
 _LEAST_POSTS: Final = 5
 _MOST_POSTS: Final = 100
 _MOST_PAGES: Final = 5
+_LOOK_BACK_ROUNDS: Final = 4
 
 
 def interval_seconds(
@@ -77,8 +80,9 @@ class Poll:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._since: dict[str, str] = {}
+        self._asked_at: dict[str, float] = {}
         # Half a minute earlier, for X refuses a start that its own clock has not reached.
-        self._start = datetime.fromtimestamp(int(wall()) - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._start = wall() - 30
 
     def want(self, wanted: Wanted) -> None:
         """Whom to ask for from now on."""
@@ -142,7 +146,10 @@ class Poll:
     def _ask(self, user_id: str, deliver: Deliver) -> Page | None:
         """Delivers what is new of one person, the oldest first; ``None`` when the budget is used up."""
         pages: list[Page] = []
-        returned = 0
+        returned, now = 0, self._wall()
+        oldest = now - max(120, _LOOK_BACK_ROUNDS * self._every)
+        since = self._since.get(user_id, "") if self._asked_at.get(user_id, 0) >= oldest else ""
+        start_time = datetime.fromtimestamp(int(max(self._start, oldest)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         while not pages or (pages[-1].next_page and len(pages) < _MOST_PAGES):
             left = self._daily_posts - self._billed_today() - returned
             if left < _LEAST_POSTS:
@@ -150,13 +157,15 @@ class Poll:
             pages.append(
                 self._api.posts_of(
                     user_id,
-                    since_id=self._since.get(user_id, ""),
-                    start_time=self._start,
+                    since_id=since,
+                    start_time=start_time,
                     most=min(left, _MOST_POSTS),
                     page=pages[-1].next_page if pages else "",
                 )
             )
             returned += len(pages[-1].messages)
+        if pages:
+            self._asked_at[user_id] = now
         for page in reversed(pages):
             for message in page.messages:
                 deliver(message)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from latchwire_twitter_listener.api import Rule
+from latchwire_twitter_listener.results import Rule
 
 TAG: Final = "latchwire"
 MOST_CHARACTERS: Final = 1024
@@ -75,17 +75,25 @@ def plan(present: Sequence[Rule], wanted: Sequence[str]) -> Plan:
     return Plan(tuple(value for value in wanted if value not in ours), tuple(delete))
 
 
-def reconcile(api: RulesApi, wanted: Sequence[str]) -> list[str]:
-    """Makes X have the wanted rules; new ones come first, so that nothing is missed in between.
+class Reconciled(NamedTuple):
+    """What became of the wanted rules.
 
-    Returns:
-        What X did not like, as sentences.
+    Attributes:
+        added: whether there are new ones, which count only after up to 20 seconds.
+        problems: what X did not like, as sentences.
     """
+
+    added: bool
+    problems: list[str]
+
+
+def reconcile(api: RulesApi, wanted: Sequence[str]) -> Reconciled:
+    """Makes X have the wanted rules."""
     change = plan(api.rules(), wanted)
     problems = api.add_rules(change.add, tag=TAG) if change.add else []
     if change.delete:
         api.delete_rules(change.delete)
-    return problems
+    return Reconciled(bool(change.add), problems)
 
 
 def _groups(words: Sequence[str], room: int) -> list[str]:

@@ -8,6 +8,7 @@ Claims are kept for :data:`KEEP_SECONDS`. That is enough: a post older than the 
 and X lets an author edit a post for an hour only, so no version of an older post can be fresh.
 """
 
+import threading
 from typing import Final
 
 from latchwire_twitter_listener.store import Store
@@ -30,3 +31,23 @@ class Seen:
         """
         self._store.change("DELETE FROM seen WHERE at < ?", now - KEEP_SECONDS)
         return self._store.change("INSERT OR IGNORE INTO seen VALUES (?, ?)", origin_id, now) == 1
+
+
+class Latest:
+    """The newest post that was obeyed, by device.
+
+    X does not promise an order, and what is asked for after an interruption comes late. Somebody's ``#unlock``
+    that comes after the ``#lock`` that was said later must not have the last word.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: dict[str, int] = {}
+
+    def is_newest(self, device: str, post_id: str) -> bool:
+        """Whether nothing newer was obeyed; ids of X grow with time."""
+        with self._lock:
+            newest = int(post_id) >= self._ids.get(device, 0)
+            if newest:
+                self._ids[device] = int(post_id)
+            return newest

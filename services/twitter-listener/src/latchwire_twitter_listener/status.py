@@ -15,7 +15,7 @@ from latchwire_twitter_listener.backoff import CURE, Trouble
 
 log = logging.getLogger("latchwire.twitter")
 
-Health = Literal["idle", "starting", "connected", "waiting"]
+Health = Literal["idle", "starting", "connected", "waiting", "dead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Snapshot:
     Attributes:
         source: ``stream`` or ``poll``.
         health: ``idle`` (there is nothing to do until somebody sets something), ``starting``, ``connected``,
-            ``waiting`` (until ``next_try``).
+            ``waiting`` (until ``next_try``), ``dead`` (an unforeseen fault; nothing is heard until a new start).
         message: what to do, in words; "" when all is well.
         connected_since: since when posts are heard.
         last_post: when the last post was heard (of anybody who matched).
@@ -98,6 +98,12 @@ class Status:
         if self._snapshot.message != message:
             log.warning("%s", message)
         self._set(health="idle", message=message, connected_since=None, next_try=None)
+
+    def dead(self, *, now: float) -> None:
+        """Something that nobody foresaw ended listening."""
+        said = "The Twitter listener has a fault and hears nothing any more: look at its log, and start it again."
+        log.error("%s", said)
+        self._set(health="dead", message=said, connected_since=None, next_try=None, last_error=said, last_error_at=now)
 
     def connected(self, *, now: float) -> None:
         """Posts are heard from now on."""

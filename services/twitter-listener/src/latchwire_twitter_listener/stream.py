@@ -2,7 +2,8 @@
 
 It tries at most as often as the back-off table and the count of connects on the disk allow, notices a mute
 connection, forces a new one when X reports an error in the stream, closes ghosts of earlier connections, and
-ends at once when told to. A line that is no post is told and skipped; no line ends the stream.
+ends at once when told to. A line that is no post is told and skipped; no line ends the stream. What is posted
+while it is interrupted is asked for afterwards.
 """
 
 import logging
@@ -13,12 +14,14 @@ from collections.abc import Callable
 from typing import Final
 
 from latchwire.log import event
-from latchwire_twitter_listener.api import ApiError, XApi
+from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.backoff import Backoff, Trouble
+from latchwire_twitter_listener.catching_up import GAP_ENDS_AFTER_SECONDS, RULES_COUNT_AFTER_SECONDS, CatchingUp
 from latchwire_twitter_listener.connection import Connection, Ended, Opened, Woken
 from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.lines import Lines
 from latchwire_twitter_listener.posts import NotAPost, parse_json, stream_error
+from latchwire_twitter_listener.results import ApiError
 from latchwire_twitter_listener.rules import reconcile, wanted_rules
 from latchwire_twitter_listener.source import Deliver, Wanted
 from latchwire_twitter_listener.status import Status
@@ -62,13 +65,18 @@ class Stream:
         self._wall = wall
         self._rules: tuple[str, ...] = ()
         self._rules_at_x: tuple[str, ...] | None = None
+        self._rules_again_at = 0.0
+        self._rules_backoff = Backoff()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._ghosts_closed_at = -_GHOSTS_AGAIN_SECONDS
+        self._heard_at = wall()
+        self._catching_up = CatchingUp(api=api, status=status, pace=pace, wall=wall)
 
     def want(self, wanted: Wanted) -> None:
         """What to listen for from now on; changes the rules at X without a new connection."""
+        self._catching_up.want(wanted.user_ids)
         rules = wanted_rules(usernames=wanted.usernames, hashtags=wanted.hashtags, retweets=wanted.retweets)
         if rules != self._rules:
             self._rules = rules
@@ -77,10 +85,13 @@ class Stream:
     def stop(self) -> None:
         """Ends :meth:`run` at once."""
         self._stopping.set()
+        self._catching_up.stop()
         self._look_around()
 
     def run(self, deliver: Deliver) -> None:
-        """Delivers what the stream says until :meth:`stop`."""
+        """Delivers what the people post until :meth:`stop`."""
+        self._heard_at = self._wall()
+        self._catching_up.start(deliver)
         backoff = Backoff()
         while not self._stopping.is_set():
             lived_from: list[float] = []
@@ -116,12 +127,15 @@ class Stream:
         while (rules := self._rules) != self._rules_at_x:
             if not rules:
                 return Ended(Trouble.NO_RULES)
+            begun = self._wall()
             try:
-                problems = reconcile(self._api, rules)
+                done = reconcile(self._api, rules)
             except ApiError as fault:
                 return Ended(fault.trouble, f"{fault.detail} for the rules", fault.reset_at)
             self._rules_at_x = rules
-            for problem in problems:
+            if done.added:
+                self._catching_up.later(since=begun, seconds=RULES_COUNT_AFTER_SECONDS)
+            for problem in done.problems:
                 self._status.note(f"X does not take a rule: {problem}", now=self._wall())
         return None
 
@@ -141,9 +155,8 @@ class Stream:
         lines = Lines()
         heard = time.monotonic()
         while not self._stopping.is_set():
-            problem = self._reconcile()  # rules may have changed since the last event
-            if problem:
-                return problem
+            if self._change_rules():
+                return Ended(Trouble.NO_RULES)
             patience = self._keep_alive if lived_from else OPEN_SECONDS
             event = connection.next(timeout=heard + patience - time.monotonic())
             match event:
@@ -156,6 +169,7 @@ class Stream:
                 case Opened():
                     lived_from.append(time.monotonic())
                     self._status.connected(now=self._wall())
+                    self._catching_up.later(since=self._heard_at, seconds=GAP_ENDS_AFTER_SECONDS)
                 case bytes():
                     before = lines.dropped
                     over = self._take(lines.feed(event), deliver)
@@ -163,8 +177,26 @@ class Stream:
                         return over
                     if lines.dropped > before:
                         log.warning("X sent a line that is too long to be a post; it was skipped.")
-            heard = time.monotonic()
+            heard, self._heard_at = time.monotonic(), self._wall()
         return Ended(Trouble.CLOSED)
+
+    def _change_rules(self) -> bool:
+        """Whether there is nothing to listen to any more; what else is wrong does not end a good connection."""
+        if not self._rules:
+            return True
+        if self._rules != self._rules_at_x and time.monotonic() >= self._rules_again_at:
+            problem = self._reconcile()
+            if problem:
+                now = self._wall()
+                self._rules_backoff, wait = self._rules_backoff.after(
+                    problem.trouble, now=now, reset_at=problem.reset_at
+                )
+                self._rules_again_at = time.monotonic() + wait * self._pace
+                said = f"{problem.trouble.value} ({problem.detail})"
+                self._status.note(f"Changed people and hashtags are not at X yet: {said}.", now=now)
+            else:
+                self._rules_backoff = Backoff()
+        return not self._rules
 
     def _take(self, lines: list[bytes], deliver: Deliver) -> Ended | None:
         """Delivers posts; what forces another connection is returned."""

@@ -90,8 +90,12 @@ class Adapter(HTTPAdapter):
 
 
 def session(*, base: str) -> requests.Session:
-    """A session whose requests all have a time-out; tweepy's go to ``base`` unless that is the live X."""
+    """A session whose requests all have a time-out; tweepy's go to ``base`` unless that is the live X.
+
+    The proxies of the environment are for the live X: a fake on this machine is not behind them.
+    """
     made = requests.Session()
+    made.trust_env = base == LIVE_BASE
     adapter = Adapter(base="" if base == LIVE_BASE else base)
     made.mount("https://", adapter)
     made.mount("http://", adapter)

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from latchwire.cli import place, words
+from latchwire.cli.about_x import x_line
 from latchwire.cli.words import colour
 from latchwire.model import Outcome
 from latchwire.observer import (
@@ -43,10 +44,11 @@ def run(options: argparse.Namespace) -> int:
     """Runs until Ctrl-C or SIGTERM."""
     here = place.here()
     stop = threading.Event()
+    x_lines: dict[str, str] = {}
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
     def show(event: Event) -> None:
-        line = _as_json(event) if options.json else _as_text(event)
+        line = _as_json(event) if options.json else _as_text(event) or _about_x(event, x_lines)
         if line:
             try:
                 print(line, flush=True)
@@ -102,6 +104,17 @@ def _as_text(event: Event) -> str:
             return f"{head}  strange  {colour(words.printable(topic), 'yellow')}: {words.printable(detail)}"
         case NonceSeen() | StatusSeen():
             return ""
+
+
+def _about_x(event: Event, told: dict[str, str]) -> str:
+    """One line about an ingress that listens to X, when what ``told`` remembers of it has changed; else ""."""
+    if not isinstance(event, StatusSeen):
+        return ""
+    line = x_line(event.status)
+    if line == told.get(event.name, ""):
+        return ""
+    told[event.name] = line
+    return f"{colour(time.strftime('%H:%M:%S'), 'dim')}  x        {event.name}: {line}" if line else ""
 
 
 def _state(event: StateSeen) -> str:

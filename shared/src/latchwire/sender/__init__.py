@@ -3,6 +3,7 @@
 ``sender``        :class:`Sender`: one issuer's connection
 ``answer``        the five endings
 ``agents``        what was heard of the agents
+``verification``  whether a receipt is an agent's word
 ``open_command``  one command from its signing to its end
 """
 

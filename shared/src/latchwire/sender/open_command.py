@@ -5,6 +5,7 @@ protocol's: only after ``stale-nonce``, once, within the waiting time, over a di
 """
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from latchwire.model import TOGGLE, Cause
 from latchwire.protocol.claims import Command, Receipt
 from latchwire.protocol.keys import Key
-from latchwire.protocol.token import COMMAND, sign
+from latchwire.protocol.token import COMMAND, MAX_STRING, encode_part, sign
 from latchwire.sender.agents import HeardNonce
 from latchwire.sender.answer import Answer
 from latchwire.waiting import now
@@ -120,3 +121,13 @@ class OpenCommand:
     def is_new(self, nonce: str) -> bool:
         """Whether it is another nonce than the one it was signed over."""
         return nonce != self._nonce
+
+
+def claimable(sub: str) -> str:
+    """What a claim can hold of it: for logs, so a very long or strange id may be cut."""
+    return "".join(character if " " <= character <= "~" else "?" for character in sub)[:MAX_STRING]
+
+
+def random_jti() -> str:
+    """A command's id: 128 random bits in base64url."""
+    return encode_part(os.urandom(16)).decode("ascii")

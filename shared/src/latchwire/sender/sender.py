@@ -5,7 +5,6 @@ command is published while this side is connected and the agent says it is onlin
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -16,13 +15,13 @@ from latchwire.errors import TokenError
 from latchwire.health import Health
 from latchwire.log import event
 from latchwire.model import Cause
-from latchwire.protocol.claims import Receipt, parse_receipt
+from latchwire.protocol.claims import Receipt
 from latchwire.protocol.keys import Keyring
-from latchwire.protocol.token import MAX_STRING, RECEIPT, encode_part, parse_claims, split
 from latchwire.sender import answer as of
 from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
-from latchwire.sender.open_command import OpenCommand
+from latchwire.sender.open_command import OpenCommand, claimable, random_jti
+from latchwire.sender.verification import verified
 from latchwire.waiting import now
 
 CONNECT_SECONDS: Final = 2.0
@@ -149,7 +148,7 @@ class Sender:
         if wait is not None and patience is None:
             seconds = max(wait, seconds)
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=jti or random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=claimable(sub), jti=jti or random_jti(),
             patience=seconds, on_late=on_late,
         )  # fmt: skip
         with self._changed:
@@ -172,7 +171,7 @@ class Sender:
         if isinstance(nonce, Cause):
             return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
         command = OpenCommand(
-            key=key, agent=agent, device=device, action=action, sub=_claimable(sub), jti=random_jti(),
+            key=key, agent=agent, device=device, action=action, sub=claimable(sub), jti=random_jti(),
             patience=2.0 * nonce.lifetime, on_late=None,
         )  # fmt: skip
         return command.sign_over(nonce)
@@ -280,12 +279,12 @@ class Sender:
 
     def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
         try:
-            receipt = self._verified(address, payload)
+            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._keyring)
         except TokenError as error:
             event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
             return
         command = self._open.get(receipt.re)
-        if command is None or receipt.iss != command.aud or not command.believes(receipt):
+        if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
             return  # for a process of the same name, or a copy of one that was believed already
         with self._changed:
             if command.has_ended or (command.may_try_again(receipt) and self._try_again(command, receipt)):
@@ -295,23 +294,6 @@ class Sender:
             command.done.set()
         if late is not None:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
-
-    def _verified(self, address: topics.Address, payload: bytes) -> Receipt:
-        token = split(payload)
-        if token.header.typ != RECEIPT:
-            raise TokenError(Cause.MALFORMED, "typ is not that of a receipt")
-        key = self._keyring.find(token.header.kid, address.name)
-        if key is None or key.issuer != self.issuer:
-            raise TokenError(Cause.UNKNOWN_KEY, "signed with a key that is not held")
-        if not token.verified_by(key.secret):
-            raise TokenError(Cause.BAD_SIGNATURE, "the signature is not good")
-        receipt = parse_receipt(parse_claims(token.payload))
-        if receipt.aud != self.issuer or receipt.iss != f"{address.name}/{address.device}":
-            raise TokenError(Cause.WRONG_ADDRESS, "it is not for the topic that it came on")
-        command = self._open.get(receipt.re)
-        if command is not None and command.key.kid != key.kid:
-            raise TokenError(Cause.UNKNOWN_KEY, "signed with another key than its command")
-        return receipt
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
@@ -338,13 +320,3 @@ class Sender:
                     refusal, command.answer = command.answer, None
                     if not self._publish(command, nonce):
                         command.answer = refusal
-
-
-def _claimable(sub: str) -> str:
-    """What a claim can hold of it: for logs, so a very long or strange id may be cut."""
-    return "".join(character if " " <= character <= "~" else "?" for character in sub)[:MAX_STRING]
-
-
-def random_jti() -> str:
-    """A command's id: 128 random bits in base64url."""
-    return encode_part(os.urandom(16)).decode("ascii")
