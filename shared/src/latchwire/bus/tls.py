@@ -108,12 +108,17 @@ def known_time(endpoint: Endpoint) -> float:
     """Seconds since 1970 that it is now at least: the clock, or what is known where it may be wrong."""
     if endpoint.time_floor is not None and not clock_is_good(endpoint):
         return float(endpoint.time_floor)
+    return _clock()
+
+
+def _clock() -> float:
+    """The clock of the machine, which may be wrong by years: only what is above decides by it."""
     return time.time()
 
 
 def clock_is_good(endpoint: Endpoint) -> bool:
     """Whether NTP has set the clock, and to a time that can be."""
-    if endpoint.time_floor is None or endpoint.clock_file is None or time.time() < endpoint.time_floor:
+    if endpoint.time_floor is None or endpoint.clock_file is None or _clock() < endpoint.time_floor:
         return False
     return Path(endpoint.clock_file).exists()
 
