@@ -17,7 +17,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
-from latchwire.cli.listeners import plan
+from latchwire.cli.listeners import LOOPBACK, plan
 from latchwire.config import expiry
 from latchwire.config.environment import environment, port, value
 from latchwire.config.places import Places
@@ -25,7 +25,7 @@ from latchwire.errors import ConfigurationError
 
 
 class Listener(NamedTuple):
-    """Where a line of the Procfile listens, and the variables that say so."""
+    """Where a line of the Procfile listens, and the variables that say so; "" if none does."""
 
     address: str
     port: int
@@ -85,6 +85,8 @@ def listeners(process: str, places: Places, variables: Mapping[str, str]) -> lis
     if process == "whatsapp-webhook":
         bind, number = value(variables, "WEBHOOK_BIND"), port(variables, "WEBHOOK_PORT")
         return [Listener(bind, number, "WEBHOOK_BIND", "WEBHOOK_PORT")]
+    if process == "demo-x":
+        return [Listener(LOOPBACK, port(variables, "DEMO_X_PORT"), "", "DEMO_X_PORT")]
     if process != "broker":
         return []
     planned = plan(variables, expiry.read(places))
@@ -99,9 +101,8 @@ def check_port(listener: Listener) -> None:
         return
     others = [other for other in range(number + 1, min(number + 100, 65536)) if is_free(address, other)]
     if not others:
-        raise ConfigurationError(
-            f"{listener.bind_variable}: nothing can listen at {address}, on port {number} or the next"
-        )
+        name = listener.bind_variable or listener.port_variable
+        raise ConfigurationError(f"{name}: nothing can listen at {address}, on port {number} or the next")
     raise ConfigurationError(
         f"port {number} is taken by another program (is `make run` running in another terminal?). "
         f"Type:  {listener.port_variable}={others[0]} make run"

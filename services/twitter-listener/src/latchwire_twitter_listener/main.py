@@ -92,7 +92,7 @@ class TwitterListener:
 
     def health(self) -> Health:
         """How it is."""
-        return self._ingress.health()
+        return self._ingress.refresh()
 
     def _ask(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
         answer = self._ingress.ask(identity=identity, device=device, action=action, jti=message_id, wait=WAIT_SECONDS)

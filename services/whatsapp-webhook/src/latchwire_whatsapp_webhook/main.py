@@ -6,7 +6,8 @@ even that.
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from socket import socket
 from typing import Final
 
 from latchwire.config import expiry
@@ -27,7 +28,7 @@ from latchwire_whatsapp_webhook.asking import Asking
 from latchwire_whatsapp_webhook.conversation import Conversation
 from latchwire_whatsapp_webhook.household import Household
 from latchwire_whatsapp_webhook.journal import Journal, JournalError
-from latchwire_whatsapp_webhook.server import Server, listen, tell_where
+from latchwire_whatsapp_webhook.server import Doorway, Server, listen, tell_where
 from latchwire_whatsapp_webhook.words import Device, remarks
 
 NAME: Final = "whatsapp-webhook"
@@ -41,11 +42,18 @@ _log: Final = logging.getLogger("latchwire.whatsapp")
 class Webhook:
     """The service at work.
 
+    Args:
+        places: the state folder.
+        variables: the environment.
+        listen_at: gives a listening socket for host and port.
+
     Raises:
         ConfigurationError: something it needs is missing or wrong.
     """
 
-    def __init__(self, *, places: Places, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, places: Places, variables: Mapping[str, str], listen_at: Callable[[str, int], socket] = listen
+    ) -> None:
         token = secret(variables, "TWILIO_AUTH_TOKEN")
         account = value(variables, "TWILIO_ACCOUNT_SID")
         self._signing = Signing.checked(
@@ -58,7 +66,9 @@ class Webhook:
         check_example_people(config.current(), variables)
         keyring, where, our_login = places.keyring(ISSUER), endpoint(variables), login(places, ISSUER)
         self._host = value(variables, "WEBHOOK_BIND")
-        listener = listen(self._host, port(variables, "WEBHOOK_PORT"))  # last: all else that can be wrong was looked at
+        listener = listen_at(
+            self._host, port(variables, "WEBHOOK_PORT")
+        )  # last: all else that can be wrong was looked at
         self._ingress = Ingress(
             issuer=ISSUER, service=NAME, config=config, keyring=keyring, endpoint=where, login=our_login
         )
@@ -95,7 +105,7 @@ class Webhook:
 
     def health(self) -> Health:
         """How it is."""
-        return self._ingress.health()
+        return self._ingress.refresh()
 
     def _own_health(self) -> Health:
         try:
@@ -106,8 +116,12 @@ class Webhook:
         return Health((), tuple(missing if self._signing.base_url else [*missing, _NEEDS_PUBLIC_URL]))
 
 
-def members(places: Places) -> frame.Found:
+def members(places: Places, doorway: Doorway) -> frame.Found:
     """What to run now, for the frame.
+
+    Args:
+        places: the state folder.
+        doorway: where the webhook listens.
 
     Raises:
         ConfigurationError: what is wrong with ``.env``.
@@ -116,14 +130,14 @@ def members(places: Places) -> frame.Found:
     member = frame.Member(
         _fingerprint(places, variables),
         f"WhatsApp on {value(variables, 'WEBHOOK_BIND')}:{value(variables, 'WEBHOOK_PORT')}",
-        lambda: Webhook(places=places, variables=variables),
+        lambda: Webhook(places=places, variables=variables, listen_at=doorway.listen),
     )
     return frame.Found({ISSUER: member}, expiry.note(places))
 
 
 def main() -> int:
     """The console script."""
-    places = find()
+    places, doorway = find(), Doorway()
     try:
         variables: Mapping[str, str] = environment(places.state)
     except ConfigurationError:
@@ -134,7 +148,7 @@ def main() -> int:
             purpose="Hears WhatsApp messages through Twilio, and works locks and sockets by them.",
             version=__version__,
             run_folder=places.run,
-            find=lambda: members(places),
+            find=lambda: members(places, doorway),
             variables=variables,
         )
     )

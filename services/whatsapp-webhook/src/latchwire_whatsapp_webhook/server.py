@@ -44,6 +44,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Doorway:
+    """The listening socket of this process, kept while what serves it is made anew: a new token counts at once.
+
+    The new member is made before the old one ends, and could not listen where that one still does; and whoever knocks
+    in between is not turned away.
+    """
+
+    def __init__(self) -> None:
+        self._where = ("", 0)
+        self._held: socket.socket | None = None
+
+    def listen(self, host: str, port: int) -> socket.socket:
+        """Like :func:`listen`; the same socket again, as a copy that may be closed, while the address is the same."""
+        if self._held is None or self._where != (host, port):
+            new = listen(host, port)
+            if self._held is not None:
+                self._held.close()
+            self._held, self._where = new, (host, port)
+        return self._held.dup()
+
+
 class Server:
     """Serves from :meth:`start` to :meth:`stop`.
 

@@ -172,11 +172,13 @@ class Actuator:
         elif self._unproved:
             troubles.append(f"The broker's access list does not let it hear {', '.join(self._unproved)}")
         notes = [self._bus.certificate_note] if self._bus.certificate_note else []
+        unknown: dict[tuple[Cause, str], list[str]] = {}
         for name, device in self._devices.items():
-            view = device.view
-            if view.cause is not None:
-                line = f"{name}: {view.cause.sentence} {view.cause.remedy}"
-                (notes if view.cause is Cause.NOT_CONFIGURED else troubles).append(line)
+            if device.view.cause is not None:
+                unknown.setdefault((device.view.cause, device.view.lacks), []).append(name)
+        for (cause, lacks), names in unknown.items():
+            line = f"{', '.join(names)}: {cause.sentence} {lacks or cause.remedy}"
+            (notes if cause is Cause.NOT_CONFIGURED else troubles).append(line)
         return Health(tuple(troubles), tuple(notes))
 
     # ------------------------------------------------------------------------- told by the bus

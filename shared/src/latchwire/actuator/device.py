@@ -40,11 +40,17 @@ class Result(NamedTuple):
 
 
 class View(NamedTuple):
-    """What is known of the device now, for its retained state."""
+    """What is known of the device now, for its retained state.
+
+    Attributes:
+        by: who made it so; "" if that was nobody who asked, as a press on the socket itself.
+        lacks: where it is not configured: what to set.
+    """
 
     state: State
     cause: Cause | None
     by: str
+    lacks: str = ""
 
 
 class Device:
@@ -82,7 +88,7 @@ class Device:
         """Does an action; never raises."""
         if action == STATUS:
             result = self._attempt(lambda: of_handler.call(self.handler, STATUS))._replace(locks_in=self.locks_in())
-            by = self.view.by
+            by = ""
         elif action == TOGGLE and self.config.kind is Kind.LOCK:
             result = self._toggle_lock()
         elif action == "unlock":
@@ -93,8 +99,8 @@ class Device:
         return result
 
     def poll(self) -> None:
-        """Reads the state because it is time to."""
-        self._note(self._attempt(lambda: of_handler.poll(self.handler)), by=self.view.by)
+        """Reads the state because it is time to; if it is another one, nobody who asked has changed it."""
+        self._note(self._attempt(lambda: of_handler.poll(self.handler)), by="")
 
     def came_late(self, action: str, result: Result, by: str) -> None:
         """Notes what came of an action that had been called overdue; on the strand."""
@@ -212,7 +218,7 @@ class Device:
         cause = result.cause if result.state is State.UNKNOWN else None
         if result.state is old.state and cause is old.cause:
             by = old.by  # nothing changed: who made it so stays
-        self.view = View(result.state, cause, by)
+        self.view = View(result.state, cause, by, result.detail if cause is Cause.NOT_CONFIGURED else "")
         if self.view != old and cause is not None:
             detail = result.detail or cause.sentence
             _log.warning("Its state is not known: %s device=%s cause=%s", detail, self.config.name, cause.wire)

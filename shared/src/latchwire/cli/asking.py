@@ -11,6 +11,7 @@ from latchwire import topics
 from latchwire.access import NotAllowed
 from latchwire.cli import place, words
 from latchwire.config.home import Device
+from latchwire.config.strict_json import quoted
 from latchwire.errors import ConfigurationError
 from latchwire.ingress import now
 from latchwire.model import Cause
@@ -139,7 +140,8 @@ def _prepare(options: argparse.Namespace) -> tuple[place.Place, Device]:
     device = here.device(options.device)
     if options.action not in device.kind.actions:
         raise ConfigurationError(
-            f'A {device.kind} does not know "{options.action}"; {device.name} knows: {", ".join(device.kind.actions)}'
+            f"A {device.kind} does not know {quoted(options.action)}; "
+            f"{device.name} knows: {', '.join(device.kind.actions)}"
         )
     return here, device
 

@@ -24,7 +24,9 @@ from latchwire.errors import ConfigurationError
 from latchwire.ingress import now
 from latchwire.service.home import endpoint
 
-_REMEMBERED: Final = ("BROKER_PORT", "BROKER_TLS_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND")
+_REMEMBERED: Final = (
+    "BROKER_PORT", "BROKER_TLS_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND", "DEMO_X_PORT",
+)  # fmt: skip
 """What is set when `.env` is made is written down there."""
 _TEMPLATES: Final = ("mosquitto.conf", "acl")
 

@@ -9,6 +9,7 @@ from latchwire.config.environment import environment
 from latchwire.config.home import MANUAL, Device
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
+from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant, spoken
 from latchwire.errors import ConfigurationError
 from latchwire.ingress import Ingress
@@ -39,7 +40,7 @@ class Place(NamedTuple):
             if spoken(text) in {spoken(name) for name in (device.name, *device.names)}:
                 return device
         known = ", ".join(config.devices) or "none; add one to config.json"
-        raise ConfigurationError(f'There is no device "{text}"{meant(text, config.devices)}; you have: {known}')
+        raise ConfigurationError(f"There is no device {quoted(text)}{meant(text, config.devices)}; you have: {known}")
 
     def by_hand(self) -> Ingress:
         """An ingress for this terminal's user, under the issuer ``manual``."""

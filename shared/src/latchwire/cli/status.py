@@ -13,7 +13,7 @@ from latchwire.config import expiry
 from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config, agent_extract
 from latchwire.config.strict_json import digest
-from latchwire.model import State
+from latchwire.model import Cause, State
 
 LOOK_SECONDS = 2.0
 
@@ -135,9 +135,10 @@ def _device(name: str, survey: Survey) -> dict[str, Any]:
         part["by"] = words.printable(seen.by)
     if seen.cause is not None:
         part["cause"] = seen.cause.wire
-        part["trouble" if seen.cause.wire != "not-configured" else "note"] = (
-            f"{seen.cause.sentence} {seen.cause.remedy}"
-        )
+        if seen.cause is Cause.NOT_CONFIGURED:
+            part["note"] = seen.cause.sentence  # what to set is a note of its agent
+        else:
+            part["trouble"] = f"{seen.cause.sentence} {seen.cause.remedy}"
     return part
 
 

@@ -95,7 +95,9 @@ def _as_text(event: Event) -> str:
         case StateSeen():
             return f"{head}  state    {_state(event)}"
         case AlertSeen(agent, cause, device, kid, times):
-            about = " ".join(filter(None, (device, kid, f"{times} times" if times > 1 else "")))
+            about = " ".join(
+                filter(None, (words.printable(device), words.printable(kid), f"{times} times" if times > 1 else ""))
+            )
             text = f"{agent}: {cause.wire}: {cause.sentence}" + (f" ({about})" if about else "")
             return f"{head}  alert    {colour(text, 'red')}  {cause.remedy}"
         case AvailabilitySeen(name, online):

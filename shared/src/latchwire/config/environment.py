@@ -80,6 +80,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("X_ACCESS_TOKEN", "", "Your own token; only needed to answer posts.", secret=True),
         Variable("X_ACCESS_TOKEN_SECRET", "", "The secret that belongs to it.", secret=True),
         Variable("X_API_BASE", "", "Another address of the X API, for a fake."),
+        Variable("DEMO_X_PORT", "8180", "The TCP port, on loopback, of the demo's stand-in for X (make tweet)."),
     ),
     "MagIQ (docs/magiq.md)": (
         Variable("MAGIQ_API_KEY", "", "The key of the MagIQ API.", secret=True),

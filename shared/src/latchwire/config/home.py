@@ -109,7 +109,7 @@ class Config:
 
     Attributes:
         hashtags: by hashtag, case-folded and without ``#``, the device and the action.
-        words: by action the verbs of other languages, as written.
+        words: by action, or by ``list``, ``help`` and ``ignore``, the words of other languages, as written.
         ingresses: by issuer the settings of its service (``source``, ``postsPerDay`` …); none if not written.
         digest: twelve hex digits of the content, by which two services see that they use the same.
     """

@@ -216,10 +216,11 @@ class _Check:
                 where: list[str | int] = ["words", action, number]
                 if spoken(word) in names:
                     self._tell(where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word")
-                for kind in Kind:
-                    other = meanings.setdefault((kind, spoken(word)), action) if action in kind.actions else action
+                for kind in Kind:  # "list", "help" and "ignore" are of no kind, and so of each
+                    meant_here = action in kind.actions or action not in _EVERY_ACTION
+                    other = meanings.setdefault((kind, spoken(word)), action) if meant_here else action
                     if other != action:
-                        self._tell(where, f"{quoted(word)} means {other} already; a word means one action")
+                        self._tell(where, f"{quoted(word)} means {other} already; a word means one thing")
 
     def _section(self, name: str) -> dict[str, Any]:
         section = self.document.get(name)

@@ -192,6 +192,7 @@ class _Process:
         for name, member in found.members.items():
             if name not in self._running or member.fingerprint != self._running[name][0]:
                 self._start(name, member)
+        self._health()  # a member that is asked how it is takes over what was written meanwhile
 
     def _start(self, name: str, member: Member) -> None:
         """Makes a member anew; where that cannot be done, the old one goes on."""
