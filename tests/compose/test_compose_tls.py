@@ -1,4 +1,4 @@
-"""TLS in Compose: nothing is open before there is a certificate; then the TLS port is, and an agent elsewhere gets in."""
+"""TLS in Compose: the port opens when there is a certificate, and an agent elsewhere gets in until it is stolen."""
 
 import socket
 import ssl

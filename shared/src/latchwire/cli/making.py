@@ -108,6 +108,11 @@ def make_broker_files(
         path = places.broker / name
         if not path.exists() or path.read_text("utf-8", errors="replace").startswith(OURS):
             writer.replace(path, OURS + text)
+    make_password_file(places, writer, passwords)
+
+
+def make_password_file(places: Places, writer: Writer, passwords: Mapping[str, str]) -> None:
+    """Writes ``broker/logins`` unless it holds these passwords."""
     hashed = places.broker / "logins"
     if not hashed.exists() or not holds(hashed.read_text("utf-8", errors="replace"), passwords):
         writer.replace(hashed, broker_files.password_file(passwords))

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from latchwire import topics
 from latchwire.bus import Bus, Message
-from latchwire.cli import init, making
+from latchwire.cli import making, reloading
 from latchwire.cli.bundle import known_agent
 from latchwire.cli.files import Writer
 from latchwire.config import expiry
 from latchwire.config.environment import environment
+from latchwire.config.expiry import Served
 from latchwire.config.home import Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         writer.replace(places.login(agent), f"{secrets.token_urlsafe(32)}\n")
         generation = new_keys(config, places, writer, agent)
         (places.bundles / f"{agent}.tar.gz").unlink(missing_ok=True)
-        said = init.make(places, writer)
+        said = for_broker(config, places, writer, served)
     by_certificate = served is not None and served.certificates
     if not by_certificate:
         say_offline(places, agent)
@@ -68,6 +69,19 @@ def run(options: argparse.Namespace) -> int:
     if config.agents[agent].runs != "here":
         print(f"For the new device type:  ./latchwire bundle {agent}   and take that there.")
     return 0
+
+
+def for_broker(config: Config, places: Places, writer: Writer, served: Served | None) -> list[str]:
+    """Gives the broker the new password and list, and has it read them.
+
+    Nothing else of its folder is touched: in Compose the ports and addresses are known to ``setup`` alone.
+    """
+    before = len(writer.made)
+    making.make_password_file(places, writer, making.make_logins(config, places, writer))
+    if served is not None:
+        making.copy_certificates(places, writer, served)
+    making.give_to_broker(places)
+    return reloading.tell(places, [name.removeprefix("broker/") for name in writer.made[before:]])
 
 
 def say_offline(places: Places, agent: str) -> bool:
