@@ -9,9 +9,9 @@ IN_EVERY_2_X: Final = {
     "max_connections", "max_inflight_messages", "max_packet_size", "max_queued_messages", "password_file",
     "persistence", "persistent_client_expiration", "set_tcp_nodelay",
 }  # fmt: skip
-"""Settings of mosquitto.conf(5), 2.0.11 and 2.1."""
+"""Settings of mosquitto.conf(5) of 2.0.11 that no later 2.x has taken away; look there before you add one."""
 UNTIL_3_0: Final = {"password_file", "acl_file"}
-"""Deprecated from 2.1 on, as mosquitto.conf(5) of 2.1 says: docs/operating.md tells it."""
+"""Deprecated from 2.1 on, in favour of plugins; docs/operating.md tells it."""
 
 
 def test_the_configuration_uses_only_settings_that_every_2_x_has() -> None:

@@ -40,7 +40,8 @@ def test_all_services_come_up_healthy_with_nothing_configured(stack: Stack) -> N
 
 def test_a_service_without_credentials_is_idle_and_says_so_in_one_line(stack: Stack) -> None:
     assert stack.health("twitter-listener") == "healthy"
-    assert stack.log("twitter-listener").count("X_BEARER_TOKEN") == 1
+    log = stack.log("twitter-listener")
+    assert log.count("X_BEARER_TOKEN") == log.count("Starting. posts on X, idle") > 0
 
 
 def test_the_webhook_without_its_token_is_idle_and_healthy_and_obeys_nobody(stack: Stack) -> None:
@@ -48,9 +49,9 @@ def test_the_webhook_without_its_token_is_idle_and_healthy_and_obeys_nobody(stac
     with stack.settings(TWILIO_AUTH_TOKEN=""):
         wait_until(lambda: stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") > said, "it says so", 15.0)
         assert stack.check("whatsapp-webhook").returncode == 0
+        assert stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") == said + 1
         asked = functools.partial(stack.whatsapp, "unlock the front door", number="+15555550100", token=token)
         assert "<Message" not in answer_or_nothing(asked)
-        assert stack.log("whatsapp-webhook").count("TWILIO_AUTH_TOKEN") == said + 1
     wait_until(lambda: "<Message" in answer_or_nothing(asked), "it obeys again", 15.0)
 
 
@@ -90,6 +91,7 @@ def test_the_command_line_works_with_nothing_but_docker_on_the_machine(stack: St
     for program in ("sh", "dirname", "readlink", "id", "docker"):
         (tmp_path / program).symlink_to(str(shutil.which(program)))
     alone: dict[str, Any] = {"env": {**stack.environment, "PATH": str(tmp_path), "LATCHWIRE_USER": "ada"}}
+    stack.latchwire("send", "front-door", "lock")
     assert "UNLOCKED" in stack.latchwire("send", "front-door", "unlock", **alone).stdout
     assert "manual:ada" in stack.latchwire("status", **alone).stdout
     assert "Nothing was missing" in stack.latchwire("init", **alone).stdout

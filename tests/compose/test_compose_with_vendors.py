@@ -96,14 +96,14 @@ def test_a_post_reaches_the_relays_register(stack: Stack, fakes: Fakes) -> None:
 
 
 def test_a_socket_without_credentials_is_told_and_not_simulated(stack: Stack) -> None:
-    told = lines(stack, "magiq-bridge", "MAGIQ_API_KEY is not set")
+    told = lines(stack, "magiq-bridge", "magiq is idle: MAGIQ_API_KEY is not set")
     with stack.agent("magiq", runs="here"):
-        wait_for_another(stack, "magiq-bridge", "MAGIQ_API_KEY is not set", told)
+        wait_for_another(stack, "magiq-bridge", "magiq is idle: MAGIQ_API_KEY is not set", told)
         done = stack.latchwire("send", "ac", "on", check=False)
         assert done.returncode
         assert "lacks credentials" in done.stdout
         assert stack.health("magiq-bridge") == "healthy"
-        assert lines(stack, "magiq-bridge", "MAGIQ_API_KEY is not set") == told + 1
+        assert lines(stack, "magiq-bridge", "magiq is idle: MAGIQ_API_KEY is not set") == told + 1
 
 
 def test_two_whatsapp_messages_switch_two_sockets_in_the_cloud_at_the_same_time(stack: Stack, fakes: Fakes) -> None:
