@@ -2,21 +2,22 @@
 # or SERVICE, the name of a folder in services/.
 ARG PYTHON_IMAGE=python:3.13-slim
 
-# ---- what both need: the virtual environment with the shared distribution
+# ---- what both need: the virtual environment with the shared distribution, without what that requires
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements-build.lock .
 RUN pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements-build.lock \
  && python -m venv --without-pip /opt/latchwire
-COPY shared/requirements.lock shared/
-RUN pip --python /opt/latchwire install --quiet --no-deps --require-hashes --only-binary :all: \
-        -r shared/requirements.lock
 COPY shared/ shared/
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels ./shared \
  && pip --python /opt/latchwire install --quiet --no-deps wheels/*.whl
 
-# ---- and a service in it
+# ---- and the command line in it, or a service (which needs less: no library that makes certificates)
+FROM build AS build-command-line
+RUN pip --python /opt/latchwire install --quiet --no-deps --require-hashes --only-binary :all: \
+        -r shared/requirements.lock
+
 FROM build AS build-service
 ARG SERVICE
 COPY services/${SERVICE}/requirements.lock service/
@@ -38,7 +39,7 @@ COPY broker/ broker/
 USER 1000:1000
 
 FROM runtime AS command-line
-COPY --from=build /opt/latchwire /opt/latchwire
+COPY --from=build-command-line /opt/latchwire /opt/latchwire
 ENTRYPOINT ["latchwire"]
 
 FROM runtime AS service

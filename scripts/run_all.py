@@ -11,21 +11,26 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
+from latchwire.cli.listeners import LOOPBACK, plan
+from latchwire.config import expiry
 from latchwire.config.environment import environment, port, value
+from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
 
-LISTENERS: Final = {
-    "broker": ("BROKER_BIND", "BROKER_PORT"),
-    "whatsapp-webhook": ("WEBHOOK_BIND", "WEBHOOK_PORT"),
-    "demo-x": ("", "DEMO_X_PORT"),
-}
-"""The lines of the Procfile that listen, and the variables that say where; "" for loopback."""
+
+class Listener(NamedTuple):
+    """Where a line of the Procfile listens, and the variables that say so; "" if none does."""
+
+    address: str
+    port: int
+    bind_variable: str
+    port_variable: str
 
 
 class LeavingPrinter(Printer):  # type: ignore[misc] # honcho has no types
@@ -75,17 +80,32 @@ def is_free(address: str, number: int) -> bool:
     return True
 
 
-def check_port(bind: str, name: str, variables: Mapping[str, str]) -> None:
+def listeners(process: str, places: Places, variables: Mapping[str, str]) -> list[Listener]:
+    """Where that line of the Procfile listens."""
+    if process == "whatsapp-webhook":
+        bind, number = value(variables, "WEBHOOK_BIND"), port(variables, "WEBHOOK_PORT")
+        return [Listener(bind, number, "WEBHOOK_BIND", "WEBHOOK_PORT")]
+    if process == "demo-x":
+        return [Listener(LOOPBACK, port(variables, "DEMO_X_PORT"), "", "DEMO_X_PORT")]
+    if process != "broker":
+        return []
+    planned = plan(variables, expiry.read(places))
+    found = [Listener(*one, "BROKER_BIND", "BROKER_PORT") for one in (planned.plain, planned.home) if one]
+    return [*found, *(Listener(*one, "BROKER_BIND", "BROKER_TLS_PORT") for one in (planned.tls,) if one)]
+
+
+def check_port(listener: Listener) -> None:
     """Raises ConfigurationError, with the line to type, if the port is taken."""
-    address, number = value(variables, bind) if bind else "127.0.0.1", port(variables, name)
+    address, number = listener.address, listener.port
     if is_free(address, number):
         return
     others = [other for other in range(number + 1, min(number + 100, 65536)) if is_free(address, other)]
     if not others:
-        raise ConfigurationError(f"{bind or name}: nothing can listen at {address}, on port {number} or the next")
+        name = listener.bind_variable or listener.port_variable
+        raise ConfigurationError(f"{name}: nothing can listen at {address}, on port {number} or the next")
     raise ConfigurationError(
         f"port {number} is taken by another program (is `make run` running in another terminal?). "
-        f"Type:  {name}={others[0]} make run"
+        f"Type:  {listener.port_variable}={others[0]} make run"
     )
 
 
@@ -94,9 +114,11 @@ def main() -> int | str:
     os.chdir(Path(__file__).parents[1])
     processes = parse_procfile(Path("Procfile").read_text(encoding="utf-8")).processes
     try:
-        variables = environment(Path(os.environ["LATCHWIRE_STATE"]))
-        for process in processes.keys() & LISTENERS.keys():
-            check_port(*LISTENERS[process], variables)
+        places = Places(Path(os.environ["LATCHWIRE_STATE"]))
+        variables = environment(places.state)
+        for process in processes:
+            for listener in listeners(process, places, variables):
+                check_port(listener)
     except ConfigurationError as error:
         return f"latchwire: {error}"
     manager = Runner(LeavingPrinter(sys.stdout))

@@ -83,7 +83,9 @@ def timed_waits(module: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ON_THE_OMEGA, ids=lambda path: "/".join(path.parts[-2:]))
 def test_nothing_waits_or_decides_by_a_clock_that_may_jump(path: Path) -> None:
-    assert not list(timed_waits(tree(path)))
+    # The end of a certificate is a date; tests/tls/ shows that a clock which is wrong by years does no harm there.
+    allowed = ["time.time()"] if path.match("bus/tls.py") else []
+    assert [call.partition(": ")[2] for call in timed_waits(tree(path))] == allowed
 
 
 @pytest.mark.parametrize(

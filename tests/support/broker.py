@@ -152,9 +152,11 @@ class Broker:
         template = (TOP / "broker/mosquitto.conf").read_text()
         conf = render_broker_conf(template, port=self.port, bind=self.host)
         if self._tls:
-            conf += f"\nlistener {self.tls_port} {self.host}\n"
-            conf += "cafile ca.pem\ncertfile server.pem\nkeyfile server.key\n"
+            conf += self._tls_lines()
         (self.folder / "mosquitto.conf").write_text(conf)
+
+    def _tls_lines(self) -> str:
+        return f"\nlistener {self.tls_port} {self.host}\ncafile ca.pem\ncertfile server.pem\nkeyfile server.key\n"
 
     def _write_certificates(self) -> None:
         authority = trustme.CA()

@@ -110,7 +110,7 @@ def test_a_new_agent_and_a_new_issuer_get_what_they_need_and_the_old_keep_theirs
     obeys = {"telegram": "*", "manual": "*"}
     change(places, agents={"shed": {"type": "relay", "runs": "elsewhere", "obeys": obeys}})
     assert main(["init"]) == 0
-    assert "Restart the broker, if it runs, for broker/acl, broker/logins changed." in capsys.readouterr().out
+    assert "broker/acl, broker/logins changed, and no broker of this folder is seen running." in capsys.readouterr().out
     after = files(places)
     for name in before:
         if name.startswith("keys/"):

@@ -8,7 +8,8 @@ from latchwire.config.places import find
 from latchwire.errors import ConfigurationError
 from latchwire.service.frame import Program
 from latchwire.service.frame import main as run
-from latchwire.service.home import AgentsHere, Setup
+from latchwire.service.home import AgentsHere
+from latchwire.service.setup import Setup
 from latchwire_magiq_bridge import __version__
 from latchwire_magiq_bridge.devices import TYPE, open_devices, workers
 

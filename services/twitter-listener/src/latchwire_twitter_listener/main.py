@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
+from latchwire.config import expiry
 from latchwire.config.environment import environment, secret, value
 from latchwire.config.examples import DEMO, check_example_people
 from latchwire.config.home import Config
@@ -166,7 +167,7 @@ class Members:
             "posts on X" if listens else "posts on X, idle without credentials",
             lambda: TwitterListener(places=places, variables=variables),
         )
-        return frame.Found({ISSUER: member})
+        return frame.Found({ISSUER: member}, expiry.note(self._places))
 
     def _fingerprint(self, variables: Mapping[str, str]) -> str:
         """Changes with what the member is made of; of config.json with ``twitter`` and with whether it may be used."""

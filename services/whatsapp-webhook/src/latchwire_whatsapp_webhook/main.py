@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from socket import socket
 from typing import Final
 
+from latchwire.config import expiry
 from latchwire.config.environment import environment, port, secret, value
 from latchwire.config.examples import check_example_people
 from latchwire.config.loading import load
@@ -131,7 +132,7 @@ def members(places: Places, doorway: Doorway) -> frame.Found:
         f"WhatsApp on {value(variables, 'WEBHOOK_BIND')}:{value(variables, 'WEBHOOK_PORT')}",
         lambda: Webhook(places=places, variables=variables, listen_at=doorway.listen),
     )
-    return frame.Found({ISSUER: member})
+    return frame.Found({ISSUER: member}, expiry.note(places))
 
 
 def main() -> int:

@@ -171,7 +171,7 @@ class Actuator:
             troubles.append(f"No connection to the broker: {self._lost}")
         elif self._unproved:
             troubles.append(f"The broker's access list does not let it hear {', '.join(self._unproved)}")
-        notes: list[str] = []
+        notes = [self._bus.certificate_note] if self._bus.certificate_note else []
         unknown: dict[tuple[Cause, str], list[str]] = {}
         for name, device in self._devices.items():
             if device.view.cause is not None:

@@ -41,6 +41,9 @@ class Bus:
         will: topic and payload that the broker publishes, retained, when this client is gone.
         durable: keep the session and what is unsent over a reconnect (an agent), or start clean (a sender).
         session_seconds: how long the broker keeps a durable session (MQTT 5 only).
+
+    Attributes:
+        certificate_note: what to tell a person of the broker's certificate: that its end is near; "" else.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Bus:
         self._client: paho.Client | None = None
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
         self._closing_until: float | None = None
-        self._reason = ""
+        self._reason = self.certificate_note = ""
         self._wake, self._stopped = Wake(), Wake()
         self._farewell: Sequence[tuple[str, str]] = ()
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
@@ -156,10 +159,10 @@ class Bus:
             client.on_message = self._on_message
             keep = self._session_seconds if self._durable else 0
             library.connect(client, self._endpoint, session_seconds=keep, clean=not (keep and self._has_session))
+            self._look_at_certificate(client)
             self._loop(client)
         except (OSError, ValueError) as error:  # no such name, a certificate that is not good
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            self._reason = f"{where}: {why}"
+            self._reason = f"{where}: {_why(error)}"
         except Exception as fault:  # noqa: BLE001  # paho met what no broker should send; the thread must live
             self._reason = f"{where}: what it sends cannot be understood ({type(fault).__name__})"
             _log.debug("Where it was:", exc_info=True)
@@ -169,6 +172,12 @@ class Bus:
             if self._client is not None and (sock := self._client.socket()):
                 sock.close()
         return self._taken
+
+    def _look_at_certificate(self, client: paho.Client) -> None:
+        note = getattr(client.socket(), "certificate_note", "")
+        if note and note != self.certificate_note:
+            _log.warning("%s", note)
+        self.certificate_note = note
 
     def _loop(self, client: paho.Client) -> None:
         poll = select.poll()
@@ -298,3 +307,11 @@ class Bus:
         except Exception as fault:  # noqa: BLE001  # a fault of the listener must not end the connection
             _log.error("A fault in handling a message. fault=%r", fault)
             _log.debug("Where it was:", exc_info=True)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a certificate, or what the operating system says, or the error's own words."""
+    of_certificate = getattr(error, "verify_message", "")
+    if of_certificate:
+        return f"its certificate is not good: {of_certificate}"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -26,7 +26,7 @@ def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str
     """A client that is not connected yet.
 
     Raises:
-        ValueError: the certificate authority's file cannot be used.
+        ValueError: a file of certificates cannot be used.
     """
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
@@ -37,7 +37,7 @@ def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str
     client.username_pw_set(login.name, login.password)
     client.connect_timeout = CONNECT_SECONDS
     if endpoint.ca_file is not None:
-        _use_tls(client, endpoint.ca_file)
+        _use_tls(client, endpoint)
     if will is not None:
         client.will_set(*will, qos=1, retain=True)
     client.on_socket_open = _socket_open
@@ -45,28 +45,12 @@ def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str
     return client
 
 
-def _use_tls(client: paho.Client, ca_file: str) -> None:
+def _use_tls(client: paho.Client, endpoint: Endpoint) -> None:
     try:
-        import ssl  # noqa: PLC0415  # only where it is used: an Omega may lack it
+        from latchwire.bus import tls  # noqa: PLC0415  # only where it is used: an Omega may lack it
     except ImportError:
         raise ValueError("this Python has no TLS (on the Omega: opkg install python3-openssl)") from None
-
-    class Closing(ssl.SSLSocket):
-        """Gives its descriptor back when the handshake fails, which paho leaves to the garbage collector."""
-
-        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as in the standard library
-            try:
-                super().do_handshake(block)
-            except OSError:
-                self.close()
-                raise
-
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ValueError(f"its CA file {ca_file} cannot be used: {error.strerror or error}") from None
-    context.sslsocket_class = Closing
-    client.tls_set_context(context)
+    client.tls_set_context(tls.context(endpoint))
 
 
 def connect(client: paho.Client, endpoint: Endpoint, *, session_seconds: int, clean: bool) -> None:

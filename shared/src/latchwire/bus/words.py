@@ -16,12 +16,20 @@ class Endpoint(NamedTuple):
         port: TCP port.
         ca_file: the certificate authority to check it by; with it the connection is TLS.
         mqtt5: MQTT 5.0, else 3.1.1.
+        cert_file: our own certificate (PEM), where certificates are the logins.
+        key_file: its key, if it is not in ``cert_file`` too.
+        time_floor: seconds since 1970 that it is now for sure; given where the clock may start wrong by years.
+        clock_file: where ``time_floor`` is given: a file that is there once the clock was set by NTP.
     """
 
     host: str
     port: int
     ca_file: str | None = None
     mqtt5: bool = True
+    cert_file: str | None = None
+    key_file: str | None = None
+    time_floor: int | None = None
+    clock_file: str | None = None
 
 
 class Login(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from latchwire import topics
+from latchwire.cli.listeners import Address, Listeners
 from latchwire.errors import ConfigurationError
 
 # mosquitto_passwd's own figures (2.0: 101 rounds, 12 bytes of salt, 64 bytes of hash). The passwords are long
@@ -50,14 +51,41 @@ def render_broker_conf(template: str, *, port: int, bind: str) -> str:
     Raises:
         ConfigurationError: a port or an address that is none, or a template without exactly one listener.
     """
-    if not 1 <= port <= 65535:
-        raise ConfigurationError(f"BROKER_PORT: {port} is no port; give a number from 1 to 65535, as 11883")
-    if not _BIND.match(bind):
-        raise ConfigurationError(f"BROKER_BIND: {bind!r} is no address; give one to listen on, as 127.0.0.1")
+    _check(port, bind)
     text, found = _LISTENER.subn(f"listener {port} {bind}", template)
     if found != 1:
         raise ConfigurationError(f"broker/mosquitto.conf: {found} `listener` lines; it needs exactly one")
     return text
+
+
+def more_listeners(listeners: Listeners) -> str:
+    """The lines of Mosquitto's configuration for what it listens on beside the plain listener on loopback.
+
+    Raises:
+        ConfigurationError: a port or an address that is none.
+    """
+    text = ""
+    if listeners.home is not None:
+        text += "\n# For your own network, without TLS: BROKER_BIND says so.\n" + _listener(listeners.home)
+    if listeners.tls is not None:
+        text += "\n# TLS 1.2 or newer: `latchwire init --tls` says so, and BROKER_BIND and BROKER_TLS_PORT where.\n"
+        text += _listener(listeners.tls) + "tls_version tlsv1.2\ncertfile broker.pem\nkeyfile broker.pem\n"
+        if listeners.certificates:
+            text += "# Here the certificates are the logins.\ncafile ca.crt\ncrlfile ca.crl\n"
+            text += "require_certificate true\nuse_identity_as_username true\n"
+    return text
+
+
+def _listener(address: Address) -> str:
+    _check(address.port, address.bind)
+    return f"listener {address.port} {address.bind}\nmax_connections 100\n"
+
+
+def _check(port: int, bind: str) -> None:
+    if not 1 <= port <= 65535:
+        raise ConfigurationError(f"BROKER_PORT: {port} is no port; give a number from 1 to 65535, as 11883")
+    if not _BIND.match(bind):
+        raise ConfigurationError(f"BROKER_BIND: {bind!r} is no address; give one to listen on, as 127.0.0.1")
 
 
 def _checked(name: str, password: str) -> str:

@@ -7,15 +7,16 @@ import argparse
 import contextlib
 import json
 import stat
+import time
 from collections.abc import Callable
 from typing import Any
 
-from latchwire.cli import bundled, making
-from latchwire.config import environment
+from latchwire.cli import bundled, listeners, making
+from latchwire.config import environment, expiry
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config
 from latchwire.config.loading import load
-from latchwire.config.places import Places, find
+from latchwire.config.places import Places, find, read_private
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant
 from latchwire.errors import ConfigurationError
@@ -64,6 +65,7 @@ class Check:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self._try(self._environment)
+        self._try(self._listeners)
         self.config = self._configuration()
         if self.config is not None:
             self._secrets(self.config)
@@ -105,6 +107,24 @@ class Check:
                 self._try(lambda name=row.name: environment.secret(variables, name))  # type: ignore[misc]
             if row.name.endswith("_PORT"):
                 self._try(lambda name=row.name: environment.port(variables, name))  # type: ignore[misc]
+
+    def _listeners(self) -> None:
+        served = expiry.read(self.places)
+        warning = listeners.plan(environment.environment(self.places.state), served).warning
+        self.notes += [warning] if warning else []
+        if served is None:
+            return
+        now = time.time()
+        if text := expiry.sentence(served.until, now):
+            (self.problems if served.until <= now else self.notes).append(text)
+        cure = "type: ./latchwire init, and restart the broker"
+        for name in ("broker.pem", "ca.crl") if served.certificates else ("broker.pem",):
+            made = read_private(self.places.tls / name, self.places.state, cure="type: ./latchwire init --tls")
+            with contextlib.suppress(OSError):  # not made here, or the broker's alone
+                if (self.places.broker / name).read_text("ascii") != made:
+                    self.problems.append(f"broker/{name}: is not what is in tls/; {cure}")
+        if self.places.authority.exists():
+            read_private(self.places.authority, self.places.state)
 
     def _secrets(self, config: Config) -> None:
         self._try(lambda: check_example_people(config, environment.environment(self.places.state)))

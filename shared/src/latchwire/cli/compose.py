@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from latchwire.cli import compose_files
+from latchwire.cli.listeners import plan
+from latchwire.config import expiry
 from latchwire.config.environment import env_line, environment, read_env
 from latchwire.config.places import Places, find, top
 from latchwire.errors import ConfigurationError
 
+TLS_FILES: Final = "docker-compose.yml:docker-compose.tls.yml"
 GUESSED: Final = 1000
 """The user and group that docker-compose.yml assumes: the first person's on Debian and Ubuntu."""
 FOLDERS: Final = ("config", "keys", "logins", "broker", "mosquitto", "data", "run")
@@ -87,6 +90,15 @@ def note_owner(places: Places, owner: Owner) -> None:
         file.write(f"\n# Compose runs the services as this user; written by its `setup`.\n{text}")
 
 
+def note_tls(places: Places) -> bool:
+    """Writes to ``.env`` that Compose is to open the TLS port too, once there is a certificate; whether it did."""
+    if expiry.read(places) is None or "COMPOSE_FILE" in read_env(places.env):
+        return False
+    with places.env.open("a", encoding="utf-8") as file:
+        file.write("\n# The broker's TLS port; written by Compose's `setup`.\n" + env_line("COMPOSE_FILE", TLS_FILES))
+    return True
+
+
 def main() -> int:
     """Runs it; the exit status is 0 if the services may start."""
     try:
@@ -129,6 +141,10 @@ def _hand_over(places: Places, handed: Path) -> None:
         )
     if compose_files.for_broker(places, variables, handed / "broker"):
         print("If the broker runs already, its new logins and access list need:  docker compose restart broker")
+    if note_tls(places):
+        print("The broker's TLS port is opened at BROKER_BIND by the next:  docker compose up -d")
+    elif plan(variables, expiry.read(places)).home:
+        print("BROKER_BIND: in Compose only TLS is opened to others. Type:  ./latchwire init --tls NAME_OR_ADDRESS")
     for line in compose_files.for_tunnels(variables, handed):
         print(line)
 

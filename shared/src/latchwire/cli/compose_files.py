@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from latchwire.cli.broker_files import more_listeners
+from latchwire.cli.listeners import Listeners, plan
+from latchwire.config import expiry
 from latchwire.config.environment import port, secret, value
 from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
@@ -37,7 +40,8 @@ def for_broker(places: Places, variables: Mapping[str, str], folder: Path) -> bo
     _own(folder, BROKER_UID, 0o700)
     files = {path.name: path.read_bytes() for path in places.broker.iterdir() if path.is_file()}
     files = {name: content for name, content in files.items() if not name.startswith(".")}
-    files["mosquitto.conf"] = _published(files["mosquitto.conf"].decode(), number).encode()
+    listeners = plan(variables, expiry.read(places))
+    files["mosquitto.conf"] = _published(files["mosquitto.conf"].decode(), listeners).encode()
     first = not (folder / "logins").exists()
     for left in folder.iterdir():
         if left.is_file() and left.name not in files:
@@ -54,15 +58,23 @@ def for_broker(places: Places, variables: Mapping[str, str], folder: Path) -> bo
     return bool(changed) and not first
 
 
-def _published(text: str, number: int) -> str:
-    """Mosquitto's configuration with its one listener at ``number`` on every address of its container.
+def _published(text: str, listeners: Listeners) -> str:
+    """Mosquitto's configuration with our listeners on every address of its container; Docker opens them outside.
 
     Listeners at other ports, somebody's own, stay as they are.
     """
-    mine = [match[0] for match in _LISTENER.finditer(text) if int(match[1]) == number]
-    if not mine:
-        raise ConfigurationError(f"broker/mosquitto.conf: no line `listener {number} ADDRESS`, for BROKER_PORT")
-    return text.replace(mine[0], f"listener {number}", 1)
+    if listeners.home is not None:
+        text = text.replace(more_listeners(listeners), "")  # in containers only TLS is opened to others
+    for variable, address in (("BROKER_PORT", listeners.plain), ("BROKER_TLS_PORT", listeners.tls)):
+        if address is None:
+            continue
+        mine = [match[0] for match in _LISTENER.finditer(text) if int(match[1]) == address.port]
+        if not mine:
+            raise ConfigurationError(
+                f"broker/mosquitto.conf: no line `listener {address.port} ADDRESS`, for {variable}"
+            )
+        text = text.replace(mine[0], f"listener {address.port}", 1)
+    return text
 
 
 def for_tunnels(variables: Mapping[str, str], folder: Path) -> list[str]:

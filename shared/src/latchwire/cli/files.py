@@ -82,7 +82,7 @@ class Writer:
         if os.path.lexists(path):
             return False
         with _told(path):
-            temporary = self._temporary(path, text)
+            temporary = self._temporary(path, text.encode())
             try:
                 os.link(temporary, path)  # fails if somebody made it meanwhile, as a rename would not
             except FileExistsError:
@@ -95,28 +95,29 @@ class Writer:
         self._note(path)
         return True
 
-    def replace(self, path: Path, text: str) -> bool:
+    def replace(self, path: Path, text: str | bytes) -> bool:
         """Writes a file that is ours to write, if it does not hold this already.
 
         Returns:
             Whether it was written.
         """
+        content = text.encode() if isinstance(text, str) else text
         with _told(path):
             with contextlib.suppress(FileNotFoundError):
-                if path.read_bytes() == text.encode():
+                if path.read_bytes() == content:
                     return False
-            self._temporary(path, text).replace(path)
+            self._temporary(path, content).replace(path)
             _sync(path.parent)
         self._note(path)
         return True
 
-    def _temporary(self, path: Path, text: str) -> Path:
+    def _temporary(self, path: Path, content: bytes) -> Path:
         temporary = path.with_name(f".{path.name}{_TEMPORARY}")
         temporary.unlink(missing_ok=True)
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(file, "wb") as opened:
-                opened.write(text.encode())
+                opened.write(content)
                 opened.flush()
                 os.fsync(opened.fileno())
             self._own(temporary)

@@ -11,16 +11,22 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from latchwire.cli import making, original
+from latchwire.cli import making, original, reloading
 from latchwire.cli.files import Writer
-from latchwire.config import environment, schema
+from latchwire.cli.listeners import plan
+from latchwire.cli.wanted import Wanted
+from latchwire.config import environment, expiry, schema
 from latchwire.config.examples import DEMO
 from latchwire.config.home import MANUAL, Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find, top
 from latchwire.errors import ConfigurationError
+from latchwire.ingress import now
+from latchwire.service.home import endpoint
 
-_REMEMBERED: Final = ("BROKER_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND", "DEMO_X_PORT")
+_REMEMBERED: Final = (
+    "BROKER_PORT", "BROKER_TLS_PORT", "BROKER_BIND", "WEBHOOK_PORT", "WEBHOOK_BIND", "DEMO_X_PORT",
+)  # fmt: skip
 """What is set when `.env` is made is written down there."""
 _TEMPLATES: Final = ("mosquitto.conf", "acl")
 
@@ -39,6 +45,19 @@ def add(subparsers: Any) -> None:
         type=Path,
         help="take over people, hashtags and credentials from the original project's config.json",
     )
+    parser.add_argument(
+        "--tls",
+        nargs="*",
+        metavar="NAME_OR_ADDRESS",
+        help="make a certificate for the broker, under these names and addresses; without any, renew it for those that "
+        "it has when its end is less than six weeks away",
+    )
+    parser.add_argument("--renew", action="store_true", help="with --tls: make a new certificate in any case")
+    parser.add_argument(
+        "--certificates",
+        action=argparse.BooleanOptionalAction,
+        help="with --tls: certificates, and no passwords, are the logins of the listener with TLS",
+    )
     parser.set_defaults(run=run)
 
 
@@ -52,9 +71,10 @@ def run(options: argparse.Namespace) -> int:
     writer = Writer(places.state)
     said: list[str] = []
     try:
+        wanted = _wanted(options)
         taken = original.take_over(options.original) if options.original else None
         with writer.locked():
-            said = make(places, writer, taken)
+            said = make(places, writer, taken, wanted)
     except ConfigurationError as error:
         if writer.made:
             _tell(places, writer, [])
@@ -65,7 +85,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def make(places: Places, writer: Writer, taken: original.Taken | None = None) -> list[str]:
+def _wanted(options: argparse.Namespace) -> Wanted | None:
+    if options.tls is not None:
+        return Wanted(tuple(options.tls), options.renew, options.certificates)
+    if options.renew or options.certificates is not None:
+        raise ConfigurationError("--renew and --certificates go with --tls: ./latchwire init --tls --renew")
+    return None
+
+
+def make(
+    places: Places, writer: Writer, taken: original.Taken | None = None, wanted: Wanted | None = None
+) -> list[str]:
     """Makes all that is missing, while the writer holds its lock.
 
     Returns:
@@ -85,6 +115,11 @@ def make(places: Places, writer: Writer, taken: original.Taken | None = None) ->
     config = load(places.config)
     making.make_keys(config, places, writer)
     passwords = making.make_logins(config, places, writer)
+    if wanted is not None:
+        tls = making.certificates()
+
+        bind = environment.value(environment.environment(places.state), "BROKER_BIND")
+        said += tls.Maker(places, writer, now=now(), bind=bind).make(wanted, making.logins(config))
     said += _broker(config, places, writer, passwords)
     if taken:
         said += ["", "Taken over. Assumed, so look at each:", *_points(original.ASSUMED), *_points(taken.notes)]
@@ -111,25 +146,20 @@ def _env(places: Places, writer: Writer, taken: original.Taken | None) -> list[s
 
 def _broker(config: Config, places: Places, writer: Writer, passwords: dict[str, str]) -> list[str]:
     variables = environment.environment(places.state)
-    port = environment.port(variables, "BROKER_PORT")
-    making.make_client_options(
-        places,
-        writer,
-        host=environment.value(variables, "BROKER_HOST"),
-        port=port,
-        password=passwords[MANUAL],
-        ca=environment.value(variables, "BROKER_CA"),
-    )
+    making.make_client_options(places, writer, endpoint=endpoint(variables), password=passwords[MANUAL])
     checkout = top()
     if checkout is None:
         return ["The broker's files were not made: that takes a checkout, for broker/mosquitto.conf is in it."]
     before, first = len(writer.made), not (places.broker / "logins").exists()
     templates = {name: (checkout / "broker" / name).read_text("utf-8") for name in _TEMPLATES}
-    bind = environment.value(variables, "BROKER_BIND")
-    making.make_broker_files(config, places, writer, templates=templates, passwords=passwords, port=port, bind=bind)
+    served = expiry.read(places)
+    listeners = plan(variables, served)
+    making.make_broker_files(config, places, writer, templates=templates, passwords=passwords, listeners=listeners)
+    if served is not None:
+        making.copy_certificates(places, writer, served)
     making.give_to_broker(places)
-    changed = writer.made[before:]
-    return [f"Restart the broker, if it runs, for {', '.join(changed)} changed."] if changed and not first else []
+    changed = [] if first else [name.removeprefix("broker/") for name in writer.made[before:]]
+    return [line for line in (listeners.warning, *reloading.tell(places, changed)) if line]
 
 
 def _tell(places: Places, writer: Writer, said: list[str]) -> None:

@@ -20,6 +20,8 @@ _COMMANDS: Final = {
     "sign": "asking",
     "watch": "watch",
     "ready": "ready",
+    "bundle": "bundle",
+    "revoke": "revoke",
 }
 """Which module has which command; only the one that is asked for is imported."""
 

@@ -8,18 +8,24 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import importlib
 import os
 import pwd
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Final
 
+from latchwire.bus import Endpoint
 from latchwire.cli import broker_files
 from latchwire.cli.files import Writer
+from latchwire.cli.listeners import Listeners
+from latchwire.config.expiry import Served
 from latchwire.config.home import BUILT_IN_ISSUERS, MANUAL, Config
 from latchwire.config.places import Places
 from latchwire.config.references import RESERVED
+from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import Key, Keyring
 
 OURS: Final = "# Made by `latchwire init`, and made again when something changed. Without this line it is left alone.\n"
@@ -86,24 +92,48 @@ def make_broker_files(
     *,
     templates: Mapping[str, str],
     passwords: Mapping[str, str],
-    port: int,
-    bind: str,
+    listeners: Listeners,
 ) -> None:
     """Writes ``state/broker``: the configuration, the access list and the password file.
 
     ``templates`` holds the text of ``broker/mosquitto.conf`` and ``broker/acl`` by their names.
     """
+    bind, port = listeners.plain
+    conf = broker_files.render_broker_conf(templates["mosquitto.conf"], port=port, bind=bind)
     texts = {
-        "mosquitto.conf": broker_files.render_broker_conf(templates["mosquitto.conf"], port=port, bind=bind),
+        "mosquitto.conf": conf + broker_files.more_listeners(listeners),
         "acl": access_list(templates["acl"], config.issuers()),
     }
     for name, text in texts.items():
         path = places.broker / name
         if not path.exists() or path.read_text("utf-8", errors="replace").startswith(OURS):
             writer.replace(path, OURS + text)
+    make_password_file(places, writer, passwords)
+
+
+def make_password_file(places: Places, writer: Writer, passwords: Mapping[str, str]) -> None:
+    """Writes ``broker/logins`` unless it holds these passwords."""
     hashed = places.broker / "logins"
     if not hashed.exists() or not holds(hashed.read_text("utf-8", errors="replace"), passwords):
         writer.replace(hashed, broker_files.password_file(passwords))
+
+
+def certificates() -> ModuleType:
+    """The module that makes certificates; its library is an extra, and slow to load.
+
+    Raises:
+        ConfigurationError: the library is not installed.
+    """
+    try:
+        return importlib.import_module("latchwire.cli.tls")
+    except ImportError:
+        raise ConfigurationError("--tls: cryptography is not installed; type: pip install 'latchwire[tls]'") from None
+
+
+def copy_certificates(places: Places, writer: Writer, served: Served) -> None:
+    """Copies into ``broker/`` what its TLS listener reads."""
+    for name in ("broker.pem", "ca.crt", "ca.crl") if served.certificates else ("broker.pem",):
+        writer.replace(places.broker / name, (places.tls / name).read_text("ascii"))
 
 
 def give_to_broker(places: Places) -> None:
@@ -147,15 +177,15 @@ def _matches(row: str, password: str) -> bool:
         return False
 
 
-def make_client_options(places: Places, writer: Writer, *, host: str, port: int, password: str, ca: str) -> None:
+def make_client_options(places: Places, writer: Writer, *, endpoint: Endpoint, password: str) -> None:
     """Writes the options files of ``mosquitto_pub`` and ``mosquitto_sub``, so that no password is typed.
 
     Both programs read ``$XDG_CONFIG_HOME/mosquitto_pub`` (and ``…_sub``): an option and its value on each line
     (mosquitto_pub(1), "FILES").
     """
-    options = {"-h": host, "-p": str(port), "-u": MANUAL, "-P": password, "-q": "1"}
-    if ca:
-        options["--cafile"] = ca
+    options = {"-h": endpoint.host, "-p": str(endpoint.port), "-u": MANUAL, "-P": password, "-q": "1"}
+    files = {"--cafile": endpoint.ca_file, "--cert": endpoint.cert_file, "--key": endpoint.key_file}
+    options |= {option: file for option, file in files.items() if file}
     text = OURS + "".join(f"{option} {value}\n" for option, value in options.items())
     for name in ("mosquitto_pub", "mosquitto_sub"):
         path = places.mosquitto / name

@@ -9,8 +9,10 @@ from latchwire import __version__
 from latchwire.cli import place, words
 from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
+from latchwire.config import expiry
 from latchwire.config.examples import DEMO
-from latchwire.config.home import MANUAL, Config, agent_extract, digest
+from latchwire.config.home import MANUAL, Config, agent_extract
+from latchwire.config.strict_json import digest
 from latchwire.model import Cause, State
 
 LOOK_SECONDS = 2.0
@@ -59,6 +61,12 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         if "refuses" in survey.trouble:
             cure = "Another broker may have that port; else make logins and broker agree: ./latchwire init, restart it"
         broker["trouble"] = f"{survey.trouble}. {cure}"
+    if served := expiry.read(here.places):
+        text = expiry.sentence(served.until, time.time())
+        until = time.strftime("%Y-%m-%d", time.gmtime(served.until))
+        broker["certificate"] = {"names": served.names, "until": until}
+        if text:
+            broker.setdefault("trouble" if served.until <= time.time() else "note", text)
     agents = {} if survey.trouble else {name: _agent(name, config, survey) for name in config.agents}
     issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
     ingresses = {name: _service(name, survey, config.digest) for name in issuers}
@@ -141,6 +149,7 @@ def _screen(document: dict[str, Any]) -> list[str]:
         + f"   configuration {document['configuration']['digest']}, {document['configuration']['people']} people",
         "",
         _row("broker", broker["address"] + (" TLS" if broker["tls"] else ""), broker.get("trouble"), "reachable"),
+        *([f"    note: {broker['note']}"] if "note" in broker else []),
     ]
     for name, agent in document["agents"].items():
         about = f"{agent['type']}, {agent['runs']}" + (f", {agent['version']}" if "version" in agent else "")

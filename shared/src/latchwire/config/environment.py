@@ -45,15 +45,19 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("LATCHWIRE_STATE", "state", "The folder of configuration, keys, logins and data."),
         Variable("LOG_LEVEL", "info", "How much is logged: debug, info, warning or error."),
         Variable("LOG_FORMAT", "text", "text for people, json for one JSON object a line."),
+        Variable("LATCHWIRE_BUNDLE", "", "For relay-agent: the folder of a bundle, in place of state/."),
+        Variable("LATCHWIRE_RUN", "", "With a bundle: the folder of its socket; else /var/run/relay-agent."),
         Variable("LATCHWIRE_USER", "", "Who types, for `manual` in people; else the Unix user."),
         Variable("TZ", "", "The time zone in which the day of `until` ends, as Europe/Berlin; else the machine's."),
     ),
     "Broker": (
         Variable("BROKER_HOST", "127.0.0.1", "Where the services find the broker."),
         Variable("BROKER_PORT", "11883", "The broker's TCP port."),
-        Variable("BROKER_BIND", "127.0.0.1", "The address that our own broker listens on."),
+        Variable("BROKER_TLS_PORT", "8883", "Our own broker's TCP port with TLS, after `latchwire init --tls`."),
+        Variable("BROKER_BIND", "127.0.0.1", "Where our own broker listens for others: with TLS, else at home only."),
         Variable("MQTT_VERSION", "5", "5, or 3.1.1 for a broker that speaks no MQTT 5."),
         Variable("BROKER_CA", "", "A CA certificate (PEM file); with it the connection is TLS."),
+        Variable("BROKER_CERT", "", "A certificate with its key (PEM file), where certificates are the logins."),
     ),
     "WhatsApp (docs/whatsapp.md)": (
         Variable("TWILIO_AUTH_TOKEN", "", "Twilio's auth token: checks that a request comes from Twilio.", secret=True),
@@ -85,6 +89,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("MAGIQ_CA", "", "A PEM file whose certificates alone are trusted for it."),
     ),
     "Compose (docs/operating.md)": (
+        Variable("COMPOSE_FILE", "docker-compose.yml", "Compose's files; with TLS docker-compose.tls.yml is added."),
         Variable("COMPOSE_PROFILES", "", "Which tunnel runs: ngrok, cloudflared or tailscale."),
         Variable("LATCHWIRE_UID", "1000", "The number of the user whose state/ is, and who the services are."),
         Variable("LATCHWIRE_GID", "1000", "The number of that user's group."),

@@ -7,7 +7,6 @@ wrong, so code that holds one checks nothing again. What only one service unders
 """
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -172,9 +171,3 @@ def _grant(grant: Grant) -> object:
     if isinstance(grant, Mapping):
         return {device: _grant(actions) for device, actions in grant.items()}
     return ALL if grant == ALL else list(grant)
-
-
-def digest(document: object) -> str:
-    """Twelve hex digits that change when the content does; spaces and the order of keys do not matter."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

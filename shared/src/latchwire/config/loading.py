@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from latchwire.config import hardware, references, schema, strict_json
 from latchwire.config.agent import ALL, Actions
-from latchwire.config.home import Agent, Config, Device, Person, XAccount, agent_extract, digest
+from latchwire.config.home import Agent, Config, Device, Person, XAccount, agent_extract
 from latchwire.config.identity import whatsapp_id
-from latchwire.config.strict_json import printable, quoted
+from latchwire.config.strict_json import digest, printable, quoted
 from latchwire.config.wording import place as place_in
 from latchwire.errors import ConfigurationError
 from latchwire.model import Kind

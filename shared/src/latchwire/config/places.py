@@ -5,6 +5,8 @@
     .env                  settings and secrets   broker/        what our broker reads
     mosquitto/            options of mosquitto_pub and mosquitto_sub, by XDG_CONFIG_HOME
     data/                 what services keep     run/           Unix sockets
+    tls/                  the broker's certificate, and the CA's own; ca/ the CA's key, which can be kept elsewhere
+    bundles/              what `latchwire bundle` made
 
 Keys, logins and ``.env`` are for their owner alone; one that others can read is not used but told with its cure.
 """
@@ -61,6 +63,21 @@ class Places(NamedTuple):
         """Unix sockets."""
         return self.state / "run"
 
+    @property
+    def tls(self) -> Path:
+        """The folder of ``ca.crt``, ``broker.pem``, ``broker.json`` and, if certificates are logins, ``NAME.pem``."""
+        return self.state / "tls"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate authority with its key; only making certificates takes it."""
+        return self.state / "ca" / "ca.pem"
+
+    @property
+    def bundles(self) -> Path:
+        """What ``latchwire bundle`` made."""
+        return self.state / "bundles"
+
     def keys(self, name: str) -> Path:
         """The keyring of an ingress or an agent."""
         return self.state / "keys" / name
@@ -105,8 +122,8 @@ def top() -> Path | None:
     return None
 
 
-def read_private(path: Path, state: Path) -> str:
-    """Reads a small text that is its owner's alone.
+def read_private(path: Path, state: Path, *, cure: str = "`latchwire init` makes it") -> str:
+    """Reads a small text that is its owner's alone; ``cure`` says what to do where there is none.
 
     Raises:
         ConfigurationError: it is missing, cannot be read, or others can read it.
@@ -117,7 +134,7 @@ def read_private(path: Path, state: Path) -> str:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             content = file.read(_LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigurationError(f"{name} is missing; `latchwire init` makes it") from None
+        raise ConfigurationError(f"{name} is missing; {cure}") from None
     except OSError as error:
         raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from None
     if mode & 0o077:

@@ -5,6 +5,7 @@ in an object, no NaN, no half of a surrogate pair (such a string could not be wr
 for the user's config.json and for an agent's own file, so it imports only what the Omega's Python has.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,9 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def digest(document: object) -> str:
+    """Twelve hex digits that change when the content does; spaces and the order of keys do not matter."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -105,7 +105,7 @@ class Sender:
             return Health((f"No connection to the broker: {self._lost}",))
         if self._unproved:
             return Health((f"The broker's access list does not let it hear {', '.join(self._unproved)}",))
-        return Health()
+        return Health((), (self._bus.certificate_note,) if self._bus.certificate_note else ())
 
     # ------------------------------------------------------------------------------------- asking
 

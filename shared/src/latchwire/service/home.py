@@ -7,28 +7,18 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from latchwire.bus import Endpoint, Login
-from latchwire.config.agent import AgentConfig, parse_agent
+from latchwire.config import expiry
+from latchwire.config.agent import parse_agent
 from latchwire.config.environment import environment, port, value
-from latchwire.config.home import agent_extract, digest
+from latchwire.config.home import agent_extract
 from latchwire.config.loading import load
 from latchwire.config.places import Places
+from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
-from latchwire.protocol.keys import Keyring
 from latchwire.service.frame import Found, Member, Running
-
-
-class Setup(NamedTuple):
-    """All that one agent is made of."""
-
-    config: AgentConfig
-    keyring: Keyring
-    endpoint: Endpoint
-    login: Login
-    digest: str
-    variables: Mapping[str, str]
+from latchwire.service.setup import Setup
 
 
 def endpoint(variables: Mapping[str, str]) -> Endpoint:
@@ -40,11 +30,18 @@ def endpoint(variables: Mapping[str, str]) -> Endpoint:
     version = value(variables, "MQTT_VERSION")
     if version not in {"5", "3.1.1"}:
         raise ConfigurationError(f'MQTT_VERSION: "{version}" is neither 5 nor 3.1.1')
+    files = {name: value(variables, name) or None for name in ("BROKER_CA", "BROKER_CERT")}
+    for name, file in files.items():
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"{name}: there is no file {file}; give its path, or take the line away")
+    if files["BROKER_CERT"] and not files["BROKER_CA"]:
+        raise ConfigurationError("BROKER_CERT: it goes with BROKER_CA, for certificates are of TLS")
     return Endpoint(
         value(variables, "BROKER_HOST"),
         port(variables, "BROKER_PORT"),
-        value(variables, "BROKER_CA") or None,
+        files["BROKER_CA"],
         version == "5",
+        files["BROKER_CERT"],
     )
 
 
@@ -83,7 +80,7 @@ class AgentsHere:
         if marks != self._marks:
             self._found = self._read()
             self._marks = marks
-        return self._found
+        return Found(self._found.members, self._found.notes + expiry.note(self._places))
 
     def _look(self) -> tuple[object, ...]:
         names = tuple(self._found.members)
