@@ -1,14 +1,22 @@
 """Fixtures for every test of the repository: real brokers on the loopback interface."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.broker import Broker
 from support.home import Home
+
+# A machine may be busy, so no example is timed. What lands is judged by the same examples each time; run by hand, the
+# tests look for new ones.
+settings.register_profile("latchwire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("latchwire"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "latchwire")
 
 
 @pytest.fixture
