@@ -7,7 +7,6 @@ with the configuration is told once, keeps nothing else down, and is looked at a
 ``--health`` asks the running process; ``--check`` says what it would start with.
 """
 
-import argparse
 import logging
 import select
 import signal
@@ -89,6 +88,17 @@ class Program(NamedTuple):
 
 def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Runs the program; the exit status is 0 after SIGTERM or SIGINT, and for healthy or valid answers."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and (answered := _answer(program, arguments)) is not None:
+        return answered
+    log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
+    return _Process(program).run()
+
+
+def _answer(program: Program, arguments: Sequence[str]) -> int | None:
+    """Does what the arguments ask for instead of running; ``None`` if they ask for nothing else."""
+    import argparse  # noqa: PLC0415  # memory that a service without arguments, as on the Omega, never needs
+
     parser = argparse.ArgumentParser(prog=f"latchwire-{program.name}", description=program.purpose)
     parser.add_argument("--version", action="version", version=f"latchwire-{program.name} {program.version}")
     parser.add_argument("--health", action="store_true", help="ask the running service how it is")
@@ -96,10 +106,7 @@ def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.health:
         return control.tell(program.run_folder, program.name)
-    if options.check:
-        return _print_check(program)
-    log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
-    return _Process(program).run()
+    return _print_check(program) if options.check else None
 
 
 def _print_check(program: Program) -> int:
