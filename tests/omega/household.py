@@ -1,0 +1,101 @@
+"""A household for the tests of the Omega: a state folder, its broker, the command line, and a bundle for the agent.
+
+Everything is made by the programs that a user has. ``BUNDLE`` is where the bundle is in the guest.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from latchwire.config.home import agent_extract
+from latchwire.config.loading import load
+
+TOP: Final = Path(__file__).parents[2]
+PROGRAMS: Final = Path(sys.executable).parent
+BUNDLE: Final = "/etc/relay-agent"
+
+
+class Household:
+    """A state folder of the test's own, and its broker.
+
+    Args:
+        folder: an empty folder.
+        devices: of the agent ``omega``, as in config.json; by default one lock on relay 0 that is released when locked.
+        runs: ``elsewhere`` or ``simulated``.
+    """
+
+    def __init__(self, *, folder: Path, devices: dict[str, Any] | None = None, runs: str = "elsewhere") -> None:
+        self.folder, self.state = folder, folder / "state"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.environment = {
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}:/usr/sbin",
+            "LATCHWIRE_STATE": str(self.state),
+            "BROKER_PORT": str(self.port),
+        }
+        self._broker: subprocess.Popen[bytes] | None = None
+        (self.state / "config").mkdir(parents=True)
+        self.configure(devices or {"front-door": {"kind": "lock", "channel": 0, "locked": "released"}}, runs)
+
+    def configure(self, devices: dict[str, Any], runs: str) -> None:
+        """Writes config.json with these devices for the agent ``omega`` and nothing else."""
+        config = {
+            "agents": {"omega": {"type": "relay", "runs": runs, "bus": 0, "address": "0x27"}},
+            "devices": {name: {"agent": "omega", **device} for name, device in devices.items()},
+            "people": {"owner": {"manual": True, "may": "*"}},
+        }
+        (self.state / "config/config.json").write_text(json.dumps(config))
+        self.say("init")
+
+    def say(self, *words: str, status: int = 0) -> str:
+        """Runs a command of ``latchwire``; what it printed."""
+        done = subprocess.run(
+            ["latchwire", *words], env=self.environment, cwd=TOP, text=True, capture_output=True, check=False, timeout=120
+        )
+        assert done.returncode == status, f"latchwire {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def sign(self, device: str, action: str) -> bytes:
+        """A signed command."""
+        return self.say("sign", device, action).strip().encode()
+
+    def bundle(self, host: str, port: int | None = None, authority: bytes | None = None) -> dict[str, bytes]:
+        """The bundle for the agent: contents by file name."""
+        extract = agent_extract(load(self.state / "config/config.json"), "omega")
+        files = {
+            "agent.json": json.dumps(extract).encode(),
+            "broker.json": json.dumps({"host": host, "port": port or self.port, "mqtt": "5"}).encode(),
+            "keyring": (self.state / "keys/omega").read_bytes(),
+            "login": (self.state / "logins/omega").read_bytes(),
+        }
+        return files | ({"ca.crt": authority} if authority else {})
+
+    def password(self, name: str) -> str:
+        """A login's password at the broker."""
+        return (self.state / "logins" / name).read_text().strip()
+
+    def start_broker(self) -> None:
+        """Starts the broker, as ``make run`` does, and waits until it answers."""
+        with (self.folder / "broker.log").open("ab") as log:
+            self._broker = subprocess.Popen(["scripts/broker"], cwd=TOP, env=self.environment, stdout=log, stderr=log)
+        until = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert time.monotonic() < until, (self.folder / "broker.log").read_text()
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop_broker(self) -> None:
+        """Kills the broker."""
+        if self._broker is not None:
+            self._broker.kill()
+            self._broker.wait()
+            self._broker = None
