@@ -4,10 +4,14 @@ A service has members (an actuator service one for each of its agents, an ingres
 few seconds; one whose configuration, keys or login changed is stopped and made anew, the others go on. What is wrong
 with the configuration is told once, keeps nothing else down, and is looked at again.
 
+A watchdog ends the process when a thread of a member hangs, and the kernel ends it when this one does (``alarm``, which
+no change of the clock can hurry): whoever keeps the service starts it anew, and a start settles the outputs.
+
 ``--health`` asks the running process; ``--check`` says what it would start with.
 """
 
 import logging
+import os
 import select
 import signal
 import sys
@@ -15,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from latchwire import log
 from latchwire.errors import ConfigurationError
@@ -25,6 +29,11 @@ from latchwire.waiting import Wake
 
 RELOAD_SECONDS: Final = 5.0
 """How often a service looks whether what it reads has changed."""
+
+ALARM_SECONDS: Final = 120
+"""The main thread has hung if it does not turn for so long; it turns every few seconds, and may end a member first."""
+HUNG_STATUS: Final = 70
+"""The exit status after a hang that was seen (EX_SOFTWARE, sysexits.h)."""
 
 _ALL: Final = "configuration"
 """Under this name is told what concerns no single member."""
@@ -43,6 +52,14 @@ class Running(Protocol):
 
     def health(self) -> Health:
         """How it is."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A member that can tell that it hangs."""
+
+    def hung(self) -> str:
+        """What of it hangs, in a few words; "" if nothing does."""
 
 
 class Member(NamedTuple):
@@ -145,10 +162,12 @@ class _Process:
         try:
             self._look()
             while not self._stopping:
+                self._watch()
                 self._wait(listener)
         finally:
             self._stop_all()
             listener.close()
+            signal.alarm(0)
         _log.info("Stopped.")
         return 0
 
@@ -159,6 +178,13 @@ class _Process:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def _watch(self) -> None:
+        signal.alarm(ALARM_SECONDS)
+        for name, (_, running) in self._running.items():
+            if isinstance(running, Watched) and (what := running.hung()):
+                _log.critical("It hangs: %s. Ending, to be started again. agent=%s", what, name)
+                os._exit(HUNG_STATUS)  # nothing that waits for the hung thread
 
     def _wait(self, listener: control.Control) -> None:
         left = max(0.0, self._look_at - time.monotonic())
