@@ -27,9 +27,12 @@ class Household:
         folder: an empty folder.
         devices: of the agent ``omega``, as in config.json; by default one lock on relay 0 that is released when locked.
         runs: ``elsewhere`` or ``simulated``.
+        bus: the number of the I2C bus.
     """
 
-    def __init__(self, *, folder: Path, devices: dict[str, Any] | None = None, runs: str = "elsewhere") -> None:
+    def __init__(
+        self, *, folder: Path, devices: dict[str, Any] | None = None, runs: str = "elsewhere", bus: int = 0
+    ) -> None:
         self.folder, self.state = folder, folder / "state"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
@@ -40,12 +43,12 @@ class Household:
         }
         self._broker: subprocess.Popen[bytes] | None = None
         (self.state / "config").mkdir(parents=True)
-        self.configure(devices or {"front-door": {"kind": "lock", "channel": 0, "locked": "released"}}, runs)
+        self.configure(devices or {"front-door": {"kind": "lock", "channel": 0, "locked": "released"}}, runs, bus)
 
-    def configure(self, devices: dict[str, Any], runs: str) -> None:
+    def configure(self, devices: dict[str, Any], runs: str, bus: int) -> None:
         """Writes config.json with these devices for the agent ``omega`` and nothing else."""
         config = {
-            "agents": {"omega": {"type": "relay", "runs": runs, "bus": 0, "address": "0x27"}},
+            "agents": {"omega": {"type": "relay", "runs": runs, "bus": bus, "address": "0x27"}},
             "devices": {name: {"agent": "omega", **device} for name, device in devices.items()},
             "people": {"owner": {"manual": True, "may": "*"}},
         }

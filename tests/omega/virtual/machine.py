@@ -67,6 +67,7 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         i2c_line, self._guest_i2c = socket.socketpair()
         shell_line, self._guest_shell = socket.socketpair()
+        self._sockets = (i2c_line, self._guest_i2c, shell_line, self._guest_shell)
         self.expansion = RelayExpansion(i2c_line, tell)
         self.shell = GuestShell(shell_line)
         self.status: int | None = None
@@ -134,6 +135,8 @@ class Machine:
                 self._process.kill()
                 self._process.wait()
         self._ended.wait(5)
+        for end in self._sockets:
+            end.close()
         self._folder.cleanup()
 
     def _follow(self, out: IO[bytes]) -> None:

@@ -21,6 +21,9 @@ def compile_once(archive, folders, name):
     With ``--compile`` its path is returned; else this process is replaced by a new one, which finds it and has not
     the memory that compiling took.
     """
+    if "no_debug_ranges" not in sys._xoptions:
+        # Bytecode that knows lines but no columns takes a quarter less (Python documentation, "-X no_debug_ranges").
+        os.execv(sys.executable, [sys.executable, "-X", "no_debug_ranges", *sys.orig_argv[1:]])
     why = None
     for folder in folders:
         try:
