@@ -59,7 +59,7 @@ def find(name: str, folders: Sequence[Path]) -> Path | None:
 
 
 def imported(path: Path, name: str, folders: Sequence[Path]) -> Iterator[str]:
-    """The names that one file's import statements mean, absolute; ``from a import b`` gives ``a.b`` if it is a module."""
+    """The names that a file's import statements mean, absolute; ``from a import b`` gives ``a.b`` if it is one."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in _nodes(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):

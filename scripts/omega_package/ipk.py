@@ -1,4 +1,4 @@
-"""OpenWrt's package: a gzipped tar of ``debian-binary``, ``data.tar.gz`` and ``control.tar.gz``, as ipkg-build makes it.
+"""OpenWrt's package: a gzipped tar of ``debian-binary``, ``data.tar.gz`` and ``control.tar.gz``, as ipkg-build does.
 
 From the description of OpenWrt's scripts/ipkg-build: GNU tar, names that begin with ``./`` in order, owner 0:0 by
 number, one date, gzip without name or time. It is no ``ar`` archive, as Debian's packages are.

@@ -35,5 +35,7 @@ def folder(package: str, version: str) -> Path:
         if file.suffix == ".py" and file.hash is not None:
             found = base64.urlsafe_b64encode(hashlib.new(file.hash.mode, file.read_binary()).digest()).rstrip(b"=")
             if found.decode() != file.hash.value:
-                raise SystemExit(f"{file.locate()} is not what {package} {version} brought; type: rm -r .venv; make omega")
+                raise SystemExit(
+                    f"{file.locate()} is not what {package} {version} brought; type: rm -r .venv; make omega"
+                )
     return Path(str(distribution.locate_file("")))

@@ -4,23 +4,28 @@ What is installed is the very content of ``dist/*.ipk``. Instead of procd a loop
 second after it ended; the files in ``/run`` tell the loop to wait, and tell us its process.
 """
 
+import base64
 import io
+import itertools
 import re
 import statistics
 import tarfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import paho
 
 from omega.household import BUNDLE, Household
 from omega.virtual.machine import Machine
 from omega.virtual.recipe import HOST_ADDRESS, default_cache
+from support.publisher import Publisher
 
 BARE: Final = "/opt/bare"
+RUNS: Final = 3
+"""Of what is measured; the median counts."""
 _PROCD: Final = """
-mkdir -p /run/relay-agent
+mkdir -p /run/relay-agent /var/run
 while :; do
     if [ -e /run/hold ]; then usleep 100000; continue; fi
     LATCHWIRE_BUNDLE=/etc/relay-agent LATCHWIRE_RUN=/run/relay-agent /usr/bin/relay-agent >>/tmp/agent.log 2>&1 &
@@ -101,28 +106,49 @@ class Omega:
         self.sh("touch /run/hold; [ ! -e /run/agent.pid ] || kill $(cat /run/agent.pid) || true")
         self.sh("for i in $(seq 150); do [ -e /run/agent.pid ] || exit 0; usleep 100000; done; exit 1")
 
-    def put(self, files: dict[str, bytes]) -> None:
-        """Replaces the bundle by these files."""
-        self.sh(f"rm -rf {BUNDLE}; mkdir -p -m 700 {BUNDLE}")
-        for name, content in files.items():
-            text = content.decode()
-            for start in range(0, len(text), 2000):
-                part = text[start : start + 2000].replace("\\", "\\134").replace("'", "\\047").replace("%", "%%")
-                self.sh(f"printf '{part.replace(chr(10), chr(92) + 'n')}' >>{BUNDLE}/{name}")
-            self.sh(f"chmod 600 {BUNDLE}/{name}")
+    def unpack(self, archive: Path) -> None:
+        """Takes a bundle to the device, as ``latchwire bundle`` says."""
+        text = base64.b64encode(archive.read_bytes()).decode()
+        self.sh(f"rm -rf {BUNDLE} /tmp/bundle")
+        for start in range(0, len(text), 2000):
+            self.sh(f"echo {text[start : start + 2000]} >>/tmp/bundle")
+        self.sh("base64 -d /tmp/bundle >/tmp/bundle.tar.gz")
+        self.sh("umask 077 && tar -xzf - -C /etc </tmp/bundle.tar.gz; rm /tmp/bundle*")
 
     def memory(self) -> Memory:
         """What the agent's process holds."""
         return Memory(self.sh("cat /proc/$(cat /run/agent.pid)/status"))
 
-    def seconds_of_bare_import(self) -> float:
-        """The processor's seconds of Python's start and a bare ``import paho.mqtt.client``, compiled; the median of 3."""
+    def bare_import(self) -> float:
+        """The work of Python's start and ``import paho.mqtt.client``, compiled, in seconds of the host's processor."""
         self.sh(f"python3 -m compileall -q --invalidation-mode unchecked-hash {BARE}")
-        taken = []
-        for _ in range(3):
-            words = self.sh(f"sh -c \"time -p env PYTHONPATH={BARE} python3 -c 'import paho.mqtt.client'\" 2>&1")
-            taken.append(sum(float(number) for number in re.findall(r"^(?:user|sys) ([\d.]+)", words, re.MULTILINE)))
-        return statistics.median(taken)
+        begun = [self.machine.processor_seconds()]
+        for _ in range(RUNS):
+            self.sh(f"PYTHONPATH={BARE} python3 -c 'import paho.mqtt.client'")
+            begun.append(self.machine.processor_seconds())
+        return statistics.median(after - before for before, after in itertools.pairwise(begun))
+
+    def starts(self) -> "Starts":
+        """The same of some starts of the agent, until it has published its nonce; and the seconds by the clock."""
+        work, clock = [], []
+        with Publisher(self.household) as publisher:
+            for _ in range(RUNS):
+                self.hold()
+                publisher.forget()
+                at, work_at = time.monotonic(), self.machine.processor_seconds()
+                self.sh("rm -f /run/hold")
+                publisher.wait_for_nonce(120)
+                clock.append(time.monotonic() - at)
+                work.append(self.machine.processor_seconds() - work_at)
+        self.wait_for_log("ready for commands", 1)
+        return Starts(statistics.median(work), statistics.median(clock))
+
+
+class Starts(NamedTuple):
+    """Seconds of the host's processor, and by the clock."""
+
+    work: float
+    clock: float
 
 
 def contents(ipk: Path) -> dict[str, bytes]:
@@ -131,4 +157,8 @@ def contents(ipk: Path) -> dict[str, bytes]:
         inner = outer.extractfile("./data.tar.gz")
         assert inner
         with tarfile.open(fileobj=io.BytesIO(inner.read())) as data:
-            return {f"/{item.name.removeprefix('./')}": (data.extractfile(item) or inner).read() for item in data if item.isfile()}
+            return {
+                f"/{item.name.removeprefix('./')}": (data.extractfile(item) or inner).read()
+                for item in data
+                if item.isfile()
+            }

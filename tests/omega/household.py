@@ -8,12 +8,12 @@ import os
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
-from latchwire.config.home import agent_extract
-from latchwire.config.loading import load
+from support.broker import free_port
 
 TOP: Final = Path(__file__).parents[2]
 PROGRAMS: Final = Path(sys.executable).parent
@@ -34,12 +34,12 @@ class Household:
         self, *, folder: Path, devices: dict[str, Any] | None = None, runs: str = "elsewhere", bus: int = 0
     ) -> None:
         self.folder, self.state = folder, folder / "state"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port, tls_port = free_port(), free_port()
         self.environment = {
             "PATH": f"{PROGRAMS}:{os.environ['PATH']}:/usr/sbin",
             "LATCHWIRE_STATE": str(self.state),
             "BROKER_PORT": str(self.port),
+            "BROKER_TLS_PORT": str(tls_port),
         }
         self._broker: subprocess.Popen[bytes] | None = None
         (self.state / "config").mkdir(parents=True)
@@ -58,7 +58,13 @@ class Household:
     def say(self, *words: str, status: int = 0) -> str:
         """Runs a command of ``latchwire``; what it printed."""
         done = subprocess.run(
-            ["latchwire", *words], env=self.environment, cwd=TOP, text=True, capture_output=True, check=False, timeout=120
+            ["latchwire", *words],
+            env=self.environment,
+            cwd=TOP,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == status, f"latchwire {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
@@ -67,16 +73,22 @@ class Household:
         """A signed command."""
         return self.say("sign", device, action).strip().encode()
 
-    def bundle(self, host: str, port: int | None = None, authority: bytes | None = None) -> dict[str, bytes]:
-        """The bundle for the agent: contents by file name."""
-        extract = agent_extract(load(self.state / "config/config.json"), "omega")
-        files = {
-            "agent.json": json.dumps(extract).encode(),
-            "broker.json": json.dumps({"host": host, "port": port or self.port, "mqtt": "5"}).encode(),
-            "keyring": (self.state / "keys/omega").read_bytes(),
-            "login": (self.state / "logins/omega").read_bytes(),
-        }
-        return files | ({"ca.crt": authority} if authority else {})
+    def bundle(self, host: str) -> dict[str, bytes]:
+        """The agent's bundle, as the command line makes it: contents by name; ``host`` is where it finds the broker."""
+        with tarfile.open(self.archive(host)) as archive:
+            return {Path(item.name).name: _content(archive, item) for item in archive if item.isfile()}
+
+    def archive(self, host: str) -> Path:
+        """The archive with the agent's bundle."""
+        self.say("bundle", "omega", "--host", host)
+        return self.state / "bundles/omega.tar.gz"
+
+    def start_tls(self, *names: str) -> None:
+        """Gives the broker a certificate for these names, and starts it anew."""
+        self.say("init", "--tls", *names)
+        if self._broker is not None:
+            self.stop_broker()
+            self.start_broker()
 
     def password(self, name: str) -> str:
         """A login's password at the broker."""
@@ -102,3 +114,9 @@ class Household:
             self._broker.kill()
             self._broker.wait()
             self._broker = None
+
+
+def _content(archive: tarfile.TarFile, item: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(item)
+    assert file
+    return file.read()

@@ -13,11 +13,17 @@ import pytest
 TOP = Path(__file__).parents[2]
 SCRIPT = TOP / "services/relay-agent/openwrt/files/etc/init.d/relay-agent"
 BUSYBOX = shutil.which("busybox")
-RECORDED = (
-    "procd_open_instance procd_close_instance procd_set_param procd_append_param "
-    "procd_add_reload_trigger procd_add_validation"
-).split()
-STUBS = "".join(f'{name}() {{ echo "{name} $*"; }}\n' for name in RECORDED) + """
+RECORDED = [
+    "procd_open_instance",
+    "procd_close_instance",
+    "procd_set_param",
+    "procd_append_param",
+    "procd_add_reload_trigger",
+    "procd_add_validation",
+]
+STUBS = (
+    "".join(f'{name}() {{ echo "{name} $*"; }}\n' for name in RECORDED)
+    + """
 uci_load_validate() {
     echo "uci_load_validate $*"
     local package=$1 type=$2 section=$3 function=$4 status=$VALID word name; shift 4
@@ -28,14 +34,15 @@ uci_load_validate() {
     [ -z "$function" ] || "$function" "$section" "$status"
 }
 """
+)
 
 pytestmark = pytest.mark.skipif(BUSYBOX is None, reason="busybox is not installed: apt-get install busybox")
 
 
-def ask(function: str, *, valid: bool = True, **options: str) -> list[str]:
+def ask(function: str, options: dict[str, str] | None = None, *, valid: bool = True) -> list[str]:
     """What a function of the script asks for, in order."""
     assert BUSYBOX
-    variables = {f"UCI_{name}": value for name, value in options.items()} | {"VALID": "0" if valid else "1"}
+    variables = {f"UCI_{name}": value for name, value in (options or {}).items()} | {"VALID": "0" if valid else "1"}
     done = subprocess.run(
         [BUSYBOX, "ash", "-eu", "-c", f"{STUBS}\n. {SCRIPT}\n{function}"],
         env={"PATH": os.environ["PATH"], **variables},
@@ -48,7 +55,7 @@ def ask(function: str, *, valid: bool = True, **options: str) -> list[str]:
 
 
 def parameters(**options: str) -> dict[str, list[str]]:
-    words = [line.split() for line in ask("start_service", **options)]
+    words = [line.split() for line in ask("start_service", options)]
     found: dict[str, list[str]] = {}
     for word in words:
         if word[0] == "procd_set_param":
@@ -93,7 +100,7 @@ def test_it_runs_the_installed_program_on_the_configured_bundle() -> None:
 
 
 def test_a_disabled_or_wrong_configuration_starts_nothing() -> None:
-    assert not any(line.startswith("procd_") for line in ask("start_service", enabled="0"))
+    assert not any(line.startswith("procd_") for line in ask("start_service", {"enabled": "0"}))
     wrong = ask("start_service || true", valid=False)
     assert not any(line.startswith("procd_") for line in wrong)
     assert any("/etc/config/relay-agent is wrong" in line for line in wrong)

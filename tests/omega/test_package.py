@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-
 from omega_package.archive import PACKAGES, reached
 from omega_package.closure import closure
 
@@ -64,7 +63,13 @@ def test_the_archive_holds_what_the_agent_imports_and_nothing_else(dist: dict[st
         inner = zipfile.ZipFile(BytesIO(outer.read("sources.zip")))
     names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in inner.namelist()}
     assert names == set(reached(TOP).files)
-    for unwanted in ("latchwire.cli", "latchwire.sender", "latchwire.config.home", "latchwire.config.schema", "jsonschema"):
+    for unwanted in (
+        "latchwire.cli",
+        "latchwire.sender",
+        "latchwire.config.home",
+        "latchwire.config.schema",
+        "jsonschema",
+    ):
         assert not any(name == unwanted or name.startswith(f"{unwanted}.") for name in names)
     assert "latchwire_relay_agent.beside" not in names
     assert {name.partition(".")[0] for name in names} <= PACKAGES

@@ -28,7 +28,9 @@ class Publisher:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.username_pw_set("manual", household.password("manual"))
         self._connected = threading.Event()
-        self._client.on_connect = lambda *_: self._connected.set()
+        self._nonce = threading.Event()
+        self._client.on_connect = self._on_connect
+        self._client.on_message = lambda *_: self._nonce.set()
 
     def __enter__(self) -> Self:
         """Connects."""
@@ -41,6 +43,18 @@ class Publisher:
         """Disconnects."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _on_connect(self, client: paho.Client, *_: object) -> None:
+        client.subscribe("latchwire/omega/nonce", qos=1)
+        self._connected.set()
+
+    def forget(self) -> None:
+        """Waits for a new nonce from now on."""
+        self._nonce.clear()
+
+    def wait_for_nonce(self, seconds: float) -> None:
+        """Waits until the agent publishes a nonce, as it does when it has connected."""
+        assert self._nonce.wait(seconds), f"no nonce within {seconds} s"
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publishes at QoS 1 and waits for nothing."""

@@ -143,7 +143,7 @@ class Timers:
             if seconds > 0:
                 # CLOCK_BOOTTIME runs on while the machine sleeps and poll's clock does not: look again now and then.
                 return None, min(seconds + 0.001, LONGEST_SLEEP)
-            return heapq.heappop(self._heap)[2], None
+            return heapq.heappop(self._heap)[2], 0.0
 
 
 def now() -> float:

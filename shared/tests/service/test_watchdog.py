@@ -76,10 +76,14 @@ def test_a_main_thread_that_hangs_is_ended_by_the_kernel(tmp_path: Path) -> None
 def test_the_job_that_runs_longest_is_named() -> None:
     strands = Strands(workers=2, on_fault=lambda _: None)
     let = threading.Event()
+
+    def hold() -> None:
+        assert let.wait(10)
+
     assert strands.longest() == ("", 0.0)
-    strands.submit("first", lambda: let.wait(10) and None)
+    strands.submit("first", hold)
     wait_until(lambda: strands.longest()[0] == "first", "the first job runs")
-    strands.submit("second", lambda: let.wait(10) and None)
+    strands.submit("second", hold)
     assert strands.longest()[0] == "first"
     let.set()
     wait_until(lambda: strands.longest() == ("", 0.0), "both have ended")
@@ -91,7 +95,12 @@ def test_timers_that_hang_are_seen_and_timers_that_sleep_are_not(monkeypatch: py
     timers = Timers(on_fault=lambda _: None)
     assert timers.seconds_stalled() == 0
     timers.start()
-    timers.after(0, lambda: (begun.set(), let.wait(10)) and None)
+
+    def hold() -> None:
+        begun.set()
+        assert let.wait(10)
+
+    timers.after(0, hold)
     assert begun.wait(10)
     at = time.clock_gettime(time.CLOCK_BOOTTIME)
     monkeypatch.setattr("latchwire.waiting.now", lambda: at + LONGEST_SLEEP - 1)

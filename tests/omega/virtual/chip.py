@@ -6,7 +6,7 @@ registers of the transcripts. From data sheet DS21919E, section 1.6.
 
 from typing import Final
 
-NAMES: Final = tuple("IODIR IPOL GPINTEN DEFVAL INTCON IOCON GPPU INTF INTCAP GPIO OLAT".split())
+NAMES: Final = ("IODIR", "IPOL", "GPINTEN", "DEFVAL", "INTCON", "IOCON", "GPPU", "INTF", "INTCAP", "GPIO", "OLAT")
 IODIR, IPOL, GPPU, INTF, INTCAP, GPIO, OLAT = 0, 1, 6, 7, 8, 9, 10
 
 

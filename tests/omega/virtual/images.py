@@ -95,7 +95,19 @@ def _populate(root: Path) -> None:
     # As on the Omega2 the library comes compiled; the guest's own Python does it, in user mode (24Kf: there is no
     # kernel in user mode that would stand in for the missing floating point unit of a 24KEc).
     emulated = ("qemu-mipsel-static", "-cpu", "24Kf", "-L", root, root / "usr/bin" / PYTHON)
-    call(*emulated, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", root, "-p", "/", root / LIBRARY)
+    call(
+        *emulated,
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        root,
+        "-p",
+        "/",
+        root / LIBRARY,
+    )
 
 
 def _link_programs(root: Path) -> None:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -95,7 +96,7 @@ class Machine:
             for name, number in (("shell", shell), ("i2c", i2c))
             for argument in ("-chardev", f"socket,id={name},fd={number}", "-serial", f"chardev:{name}")
         ]
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [*self._command, *ends],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -108,7 +109,7 @@ class Machine:
         self._guest_shell.close()
         if self._process.stdout is None:
             raise OmegaError("QEMU has no console")
-        for serve in (self.expansion.serve, self.shell.serve, lambda out=self._process.stdout: self._follow(out)):
+        for serve in (self.expansion.serve, self.shell.serve, partial(self._follow, self._process.stdout)):
             threading.Thread(target=_quietly, args=(serve,), daemon=True).start()
         while not self._started.wait(0.2):
             if self._ended.is_set() or time.monotonic() - begun > BOOT_SECONDS:
@@ -119,6 +120,13 @@ class Machine:
     def run(self, command: str, seconds: float = 60.0) -> Answer:
         """Runs one line of shell in the guest."""
         return self.shell.run(command, seconds)
+
+    def processor_seconds(self) -> float:
+        """Seconds of the host's processor that QEMU has used: a measure of work, whatever else runs there."""
+        if self._process is None:
+            return 0.0
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, proc(5)
 
     def wait(self, seconds: float) -> int | None:
         """Waits for the guest's program to end; its exit status, ``None`` if it still runs."""
@@ -161,9 +169,8 @@ class Machine:
 
 
 def _qemu(cache: Path, disk: Path, token: str, cpu: str, memory: int) -> list[str]:
-    kernel_line = (
-        f"console=ttyS0,115200 quiet loglevel=4 panic=-1 net.ifnames=0 omega.token={token} omega.time={int(time.time())}"
-    )
+    told = f"omega.token={token} omega.time={int(time.time())}"
+    kernel_line = f"console=ttyS0,115200 quiet loglevel=4 panic=-1 net.ifnames=0 {told}"
     return [
         "qemu-system-mipsel", "-M", "malta", "-cpu", cpu, "-m", str(memory), "-nodefaults", "-display", "none",
         "-no-reboot", "-rtc", "base=utc", "-kernel", str(cache / "vmlinuz"), "-initrd", str(cache / "initramfs"),

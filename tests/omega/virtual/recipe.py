@@ -24,11 +24,30 @@ HOST_TOOLS: Final = {
 }
 """Which Debian package of this machine has a program."""
 KERNEL: Final = "linux-image-4kc-malta"
-GUEST_PACKAGES: Final = tuple(
-    "busybox-static libc6 libgcc-s1 libatomic1 zlib1g "
-    "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib "
-    "libexpat1 libffi8 libssl3 libbz2-1.0 liblzma5 libuuid1 "
-    "i2c-tools libi2c0 inputattach libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1 libzstd1".split()
+GUEST_PACKAGES: Final = (
+    "busybox-static",
+    "libc6",
+    "libgcc-s1",
+    "libatomic1",
+    "zlib1g",
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libexpat1",
+    "libffi8",
+    "libssl3",
+    "libbz2-1.0",
+    "liblzma5",
+    "libuuid1",
+    "i2c-tools",
+    "libi2c0",
+    "inputattach",
+    "libsystemd0",
+    "libcap2",
+    "libgcrypt20",
+    "libgpg-error0",
+    "liblz4-1",
+    "libzstd1",
 )
 """Unpacked as they are; none of their maintainer scripts runs."""
 PYTHON: Final = "python3.11"
@@ -39,12 +58,31 @@ UNWANTED: Final = (
     "usr/lib/mipsel-linux-gnu/gconv",
     *(
         f"{LIBRARY}/{name}"
-        for name in "test idlelib lib2to3 turtledemo tkinter turtle.py ensurepip pydoc_data distutils venv".split()
+        for name in [
+            "test",
+            "idlelib",
+            "lib2to3",
+            "turtledemo",
+            "tkinter",
+            "turtle.py",
+            "ensurepip",
+            "pydoc_data",
+            "distutils",
+            "venv",
+        ]
     ),
 )
 """Left out of the guest; relative to its root."""
-MODULES: Final = tuple(
-    "virtio_pci virtio_blk virtio_net virtio-rng crc32c_generic ext4 serport i2c-taos-evm i2c-dev".split()
+MODULES: Final = (
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_net",
+    "virtio-rng",
+    "crc32c_generic",
+    "ext4",
+    "serport",
+    "i2c-taos-evm",
+    "i2c-dev",
 )
 """Of the kernel, in the order in which they are loaded."""
 IMAGES: Final = ("vmlinuz", "initramfs", "root.img")
@@ -86,7 +124,7 @@ def call(*command: object, env: Mapping[str, str] | None = None, cwd: Path | Non
         OmegaError: it failed; with what it said.
     """
     words = [str(word) for word in command]
-    done = subprocess.run(  # noqa: S603  # programs by name, with our own arguments
+    done = subprocess.run(  # programs by name, with our own arguments
         words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

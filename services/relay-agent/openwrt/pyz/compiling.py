@@ -10,21 +10,23 @@ import marshal
 import os
 import sys
 import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 _UNCHECKED_HASH = (1).to_bytes(4, "little")  # nobody compares it with a source (PEP 552)
 
 
-def compile_once(archive, folders, name):
+def compile_once(archive: str, folders: Sequence[str], name: str) -> str:
     """Makes the compiled archive in the first folder that takes it.
 
     With ``--compile`` its path is returned; else this process is replaced by a new one, which finds it and has not
     the memory that compiling took.
     """
-    if "no_debug_ranges" not in sys._xoptions:
+    if "no_debug_ranges" not in sys._xoptions:  # noqa: SLF001  # documented so, "-X"
         # Bytecode that knows lines but no columns takes a quarter less (Python documentation, "-X no_debug_ranges").
         os.execv(sys.executable, [sys.executable, "-X", "no_debug_ranges", *sys.orig_argv[1:]])
-    why = None
+    why: OSError | None = None
     for folder in folders:
         try:
             _write(archive, folder, name)
@@ -38,7 +40,7 @@ def compile_once(archive, folders, name):
     raise SystemExit(f"relay-agent: make room for 300 KB beside {archive} ({why})")
 
 
-def _write(archive, folder, name):
+def _write(archive: str, folder: str, name: str) -> None:
     new = f"{folder}/{name}.new"
     os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
@@ -57,7 +59,7 @@ def _write(archive, folder, name):
         raise
 
 
-def _compile_all(archive, file):
+def _compile_all(archive: str, file: BinaryIO) -> None:
     with zipfile.ZipFile(archive) as outer:
         inner = io.BytesIO(outer.read("sources.zip"))
     with zipfile.ZipFile(inner) as sources, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:

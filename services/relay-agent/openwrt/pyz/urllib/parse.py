@@ -1,4 +1,4 @@
-"""Nearly empty: paho-mqtt parses a proxy's address with it, pathlib makes ``file:`` addresses; both never happen here."""
+"""Nearly empty: paho-mqtt parses proxies' addresses with it, pathlib makes ``file:`` ones; neither happens here."""
 
 
 def quote_from_bytes(_path: bytes) -> str:
