@@ -3,7 +3,8 @@
 Without the broker's certificate there is no TLS, and then neither ``ssl`` nor OpenSSL's hashes are loaded. ``None`` in
 ``sys.modules`` makes an import fail as if the module were not installed (Python reference, "The import system",
 section 5.3.1), which paho-mqtt, hashlib and hmac all allow for. So it must be decided before any of them is imported:
-that is why everything else is imported inside :func:`run`. A bundle with TLS that comes later makes the process begin anew.
+that is why everything else is imported inside :func:`run`. For a bundle with TLS that comes later the process begins
+anew.
 """
 
 import os
