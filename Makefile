@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose check format lock clean
+.PHONY: help run whatsapp tweet test test-compose check format lock clean omega test-omega soak
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -22,6 +22,17 @@ test: ## set up what is missing, then run every test
 
 test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
 	@scripts/test-compose $(ARGS)
+
+omega: ## build dist/relay-agent.pyz and dist/relay-agent_VERSION_all.ipk for the Onion Omega
+	@scripts/setup
+	@PYTHONPATH=scripts .venv/bin/python -m omega_package
+
+test-omega: ## run them on a virtual Omega, and report times and sizes (takes some minutes; needs QEMU)
+	@scripts/test-omega $(ARGS)
+
+soak: ## 100,000 commands and 1,000 reconnects for one agent: its memory must stay flat (takes minutes)
+	@scripts/setup
+	@LATCHWIRE_SOAK=100000 .venv/bin/pytest -s tests/omega/test_soak.py $(ARGS)
 
 check: ## linter, formatting, types, lock files in step, shell scripts
 	@scripts/setup

@@ -9,12 +9,17 @@ in ``poll`` ends by the kernel's monotonic clock everywhere, so whatever an agen
 
 import heapq
 import itertools
+import math
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
+
+LONGEST_SLEEP: Final = 60.0
+"""Seconds after which the timers' thread looks at the time in any case."""
 
 
 class Wake:
@@ -83,6 +88,7 @@ class Timers:
         self._lock = threading.Lock()
         self._wake = Wake()
         self._stopping = False
+        self._turned = now()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
     def start(self) -> None:
@@ -108,8 +114,15 @@ class Timers:
             self._wake.set()
         return timer
 
+    def seconds_stalled(self) -> float:
+        """How long its thread has not looked at the time beyond its longest sleep; infinite if it has ended."""
+        if not self._thread.is_alive():
+            return 0.0 if self._stopping or self._thread.ident is None else math.inf
+        return max(0.0, now() - self._turned - LONGEST_SLEEP)
+
     def _run(self) -> None:
         while not self._stopping:
+            self._turned = now()
             timer, seconds = self._next()
             if timer is None:
                 self._wake.wait(seconds)
@@ -120,17 +133,17 @@ class Timers:
                 except Exception as fault:  # noqa: BLE001  # the one place that keeps timers alive
                     self._on_fault(fault)
 
-    def _next(self) -> tuple[Timer | None, float | None]:
+    def _next(self) -> tuple[Timer | None, float]:
         with self._lock:
             while self._heap and self._heap[0][2].action is None:
                 heapq.heappop(self._heap)
             if not self._heap:
-                return None, None
+                return None, LONGEST_SLEEP
             seconds = self._heap[0][0] - now()
             if seconds > 0:
                 # CLOCK_BOOTTIME runs on while the machine sleeps and poll's clock does not: look again now and then.
-                return None, min(seconds + 0.001, 60.0)
-            return heapq.heappop(self._heap)[2], None
+                return None, min(seconds + 0.001, LONGEST_SLEEP)
+            return heapq.heappop(self._heap)[2], 0.0
 
 
 def now() -> float:

@@ -29,6 +29,10 @@ from latchwire.waiting import Timers, Wake, now
 
 SETTLE_SECONDS: Final = 10.0
 """How long the network waits for outputs to be settled; hardware that hangs longer must not keep the agent silent."""
+HANG_SECONDS: Final = 60.0
+"""A job of a device that takes longer has hung: twenty times what an operation on I2C may take."""
+STALL_SECONDS: Final = 180.0
+"""A thread that has not turned for so long has hung; a name look-up alone may take half a minute."""
 CLOSE_SECONDS: Final = 3.0
 """How long the end waits for doors to be locked; procd kills after five (procd's term_timeout)."""
 
@@ -46,6 +50,7 @@ class Actuator:
         handlers: one for each device of ``config``.
         about: what to say of itself.
         workers: how many devices can be slow at the same time.
+        hang_seconds: how long a job of a device may take before its thread counts as hung.
         deadline: seconds that an action may take before it is answered ``timeout``.
         aside_seconds: how often one that stands aside for another process looks whether that is gone.
     """
@@ -60,10 +65,12 @@ class Actuator:
         handlers: Mapping[str, Handler],
         about: About,
         workers: int = 8,
+        hang_seconds: float = HANG_SECONDS,
         deadline: float = DEADLINE_SECONDS,
         aside_seconds: float = ASIDE_SECONDS,
     ) -> None:
         self._config, self._about, self._aside_seconds = config, about, aside_seconds
+        self._hang_seconds = hang_seconds
         self._peers = Peers(started=now())
         self._timers = Timers(on_fault=self._fault)
         self._strands = Strands(workers=workers, on_fault=self._fault)
@@ -161,6 +168,17 @@ class Actuator:
         if jobs and not done.wait(seconds):
             _log.warning("The hardware does not answer; going on without it. device=%s", ",".join(sorted(left)))
         done.close()
+
+    def hung(self) -> str:
+        """Which of its threads hangs or has died, in a few words; "" if none: then only a new process can help."""
+        name, seconds = self._strands.longest()
+        if seconds > self._hang_seconds:
+            return f"the hardware of {name} for {seconds:.0f} s"
+        if self._timers.seconds_stalled() > STALL_SECONDS:
+            return "the timers"
+        if self._bus.seconds_stalled() > STALL_SECONDS:
+            return "the connection to the broker"
+        return ""
 
     def health(self) -> Health:
         """How it is, for ``--health``, the status topic and ``latchwire status``."""

@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from latchwire.waiting import now
+
 Job = Callable[[], None]
 
 
@@ -25,6 +27,7 @@ class Strands:
         self._ready: deque[str] = deque()
         self._changed = threading.Condition()
         self._threads = self._idle = 0
+        self._begun: dict[str, float] = {}
         self._stopping = False
 
     def submit(self, name: str, job: Job, *, first: bool = False) -> None:
@@ -45,6 +48,14 @@ class Strands:
         with self._changed:
             jobs = self._jobs.get(name)
             return 0 if jobs is None else len(jobs) + (name not in self._ready)
+
+    def longest(self) -> tuple[str, float]:
+        """The job that has been running longest: its strand's name, and for how many seconds; ``("", 0.0)`` if none."""
+        with self._changed:
+            if not self._begun:
+                return "", 0.0
+            name = min(self._begun, key=self._begun.__getitem__)
+            return name, now() - self._begun[name]
 
     def stop(self) -> None:
         """Lets the threads end once nothing waits; one that hangs in its hardware ends with the process."""
@@ -70,11 +81,13 @@ class Strands:
                     self._changed.wait()
                 name = self._ready.popleft()
                 job = self._jobs[name].popleft()
+                self._begun[name] = now()
             try:
                 job()
             except Exception as fault:  # noqa: BLE001  # the one place that keeps a device's queue alive
                 self._on_fault(fault)
             with self._changed:
+                del self._begun[name]
                 if self._jobs[name]:
                     self._ready.append(name)  # this thread takes the next one itself
                 else:

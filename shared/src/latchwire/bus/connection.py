@@ -5,6 +5,7 @@ writes the socket. Everything that paho tells comes back on this thread.
 """
 
 import logging
+import math
 import os
 import select
 import threading
@@ -66,6 +67,7 @@ class Bus:
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
         self._closing_until: float | None = None
         self._reason = self.certificate_note = ""
+        self._turned = time.monotonic()
         self._wake, self._stopped = Wake(), Wake()
         self._farewell: Sequence[tuple[str, str]] = ()
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
@@ -95,6 +97,12 @@ class Bus:
         else:
             return  # it hangs in a name look-up or a handshake; it is a daemon and ends with the process
         self._stopped.close()
+
+    def seconds_stalled(self) -> float:
+        """How long its thread has not turned beyond its longest sleep; infinite if it has ended unasked."""
+        if not self._thread.is_alive():
+            return 0.0 if self._stopping or self._thread.ident is None else math.inf
+        return max(0.0, time.monotonic() - self._turned - KEEPALIVE)
 
     def publish(
         self,
@@ -147,6 +155,7 @@ class Bus:
 
     def _serve(self) -> bool:
         """Connects and serves one connection to its end; says whether the broker had taken the login."""
+        self._turned = time.monotonic()
         where = f"{self._endpoint.host}:{self._endpoint.port}"
         self._reason = "the broker ended the connection"
         self._taken = self._disconnecting = False
@@ -186,7 +195,7 @@ class Bus:
         pending: Callable[[], int] = getattr(sock, "pending", int)  # TLS may hold bytes that a poll does not see
         last_in = last_out = begun = time.monotonic()
         while sock is not None and sock is client.socket():
-            now = time.monotonic()
+            self._turned = now = time.monotonic()
             if not self._taken and now - begun > CONNECT_SECONDS:
                 self._reason = "the broker does not answer"
                 return

@@ -4,11 +4,14 @@ A service has members (an actuator service one for each of its agents, an ingres
 few seconds; one whose configuration, keys or login changed is stopped and made anew, the others go on. What is wrong
 with the configuration is told once, keeps nothing else down, and is looked at again.
 
+A watchdog ends the process when a thread of a member hangs, and the kernel ends it when this one does (``alarm``, which
+no change of the clock can hurry): whoever keeps the service starts it anew, and a start settles the outputs.
+
 ``--health`` asks the running process; ``--check`` says what it would start with.
 """
 
-import argparse
 import logging
+import os
 import select
 import signal
 import sys
@@ -16,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from latchwire import log
 from latchwire.errors import ConfigurationError
@@ -26,6 +29,11 @@ from latchwire.waiting import Wake
 
 RELOAD_SECONDS: Final = 5.0
 """How often a service looks whether what it reads has changed."""
+
+ALARM_SECONDS: Final = 120
+"""The main thread has hung if it does not turn for so long; it turns every few seconds, and may end a member first."""
+HUNG_STATUS: Final = 70
+"""The exit status after a hang that was seen (EX_SOFTWARE, sysexits.h)."""
 
 _ALL: Final = "configuration"
 """Under this name is told what concerns no single member."""
@@ -44,6 +52,14 @@ class Running(Protocol):
 
     def health(self) -> Health:
         """How it is."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A member that can tell that it hangs."""
+
+    def hung(self) -> str:
+        """What of it hangs, in a few words; "" if nothing does."""
 
 
 class Member(NamedTuple):
@@ -89,6 +105,17 @@ class Program(NamedTuple):
 
 def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Runs the program; the exit status is 0 after SIGTERM or SIGINT, and for healthy or valid answers."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and (answered := _answer(program, arguments)) is not None:
+        return answered
+    log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
+    return _Process(program).run()
+
+
+def _answer(program: Program, arguments: Sequence[str]) -> int | None:
+    """Does what the arguments ask for instead of running; ``None`` if they ask for nothing else."""
+    import argparse  # noqa: PLC0415  # memory that a service without arguments, as on the Omega, never needs
+
     parser = argparse.ArgumentParser(prog=f"latchwire-{program.name}", description=program.purpose)
     parser.add_argument("--version", action="version", version=f"latchwire-{program.name} {program.version}")
     parser.add_argument("--health", action="store_true", help="ask the running service how it is")
@@ -96,10 +123,7 @@ def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.health:
         return control.tell(program.run_folder, program.name)
-    if options.check:
-        return _print_check(program)
-    log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
-    return _Process(program).run()
+    return _print_check(program) if options.check else None
 
 
 def _print_check(program: Program) -> int:
@@ -138,10 +162,12 @@ class _Process:
         try:
             self._look()
             while not self._stopping:
+                self._watch()
                 self._wait(listener)
         finally:
             self._stop_all()
             listener.close()
+            signal.alarm(0)
         _log.info("Stopped.")
         return 0
 
@@ -152,6 +178,13 @@ class _Process:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def _watch(self) -> None:
+        signal.alarm(ALARM_SECONDS)
+        for name, (_, running) in self._running.items():
+            if isinstance(running, Watched) and (what := running.hung()):
+                _log.critical("It hangs: %s. Ending, to be started again. agent=%s", what, name)
+                os._exit(HUNG_STATUS)  # nothing that waits for the hung thread
 
     def _wait(self, listener: control.Control) -> None:
         left = max(0.0, self._look_at - time.monotonic())
