@@ -3,7 +3,6 @@
 import socket
 import ssl
 import subprocess
-import tarfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +24,7 @@ def test_the_tls_port_opens_with_the_certificate_and_a_stolen_agent_is_shut_out(
     wait_until(lambda: shakes_hands(stack.host, port, ca), "the broker answers with TLS")
     assert (stack.state / "bundles").exists() is False
     assert "bundles/omega.tar.gz" in stack.latchwire("bundle", "omega").stdout
-    with tarfile.open(stack.state / "bundles/omega.tar.gz") as tar:
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xzf", stack.state / "bundles/omega.tar.gz", "-C", tmp_path], check=True)
     old = (tmp_path / "relay-agent/login").read_text().strip()
     assert login(stack, port, ca, old) == 0
 
