@@ -121,7 +121,9 @@ def test_a_kill_at_a_named_point_opens_no_door_for_good_or_twice_and_nobody_is_m
     door.start_agent("support.striking_agent", STRIKE_AT=point, STRIKE_FILE=str(strike))
     if victim == "sender":
         asking = ask_by_hand(door)
-        strike.write_text(str(asking.pid))
+        whole = strike.with_suffix(".new")
+        whole.write_text(str(asking.pid))
+        whole.rename(strike)  # at once, for the agent may look just now
         misled = told_by_hand(asking.communicate(timeout=20)[0])
         assert asking.returncode == -9
     else:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,8 +34,9 @@ def strike() -> None:
     victim = os.getpid() if text == "self" else int(text)
     os.kill(victim, signal.SIGKILL)
     stat = Path(f"/proc/{victim}/stat")
-    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
-        time.sleep(0.001)
+    with suppress(OSError):  # its parent has reaped it meanwhile
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.001)
 
 
 def arm(point: str) -> None:
