@@ -10,10 +10,12 @@ run: ## set up what is missing, then run the broker and all services; Ctrl-C end
 
 whatsapp: ## say something to the running demo as Twilio would: make whatsapp TEXT="unlock the front door"
 	@test -n "$$TEXT" || { echo 'Say what:  make whatsapp TEXT="unlock the front door"'; exit 2; }
+	@test -x .venv/bin/latchwire || { echo 'Nothing runs here yet. Type:  make run'; exit 1; }
 	@.venv/bin/python -m latchwire_whatsapp_webhook.say "$$TEXT"
 
 tweet: ## post something to the running demo's stand-in for X: make tweet TEXT="home soon \#unlock"
 	@test -n "$$TEXT" || { echo 'Say what:  make tweet TEXT="#unlock"'; exit 2; }
+	@test -x .venv/bin/latchwire || { echo 'Nothing runs here yet. Type:  make run'; exit 1; }
 	@scripts/demo-x post "$$TEXT"
 
 test: ## set up what is missing, then run every test
