@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose check format lock clean omega test-omega soak
+.PHONY: help run whatsapp tweet test test-compose check format lock clean omega test-omega soak bench
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -35,6 +35,9 @@ test-omega: ## run them on a virtual Omega, and report times and sizes (takes so
 soak: ## 100,000 commands and 1,000 reconnects for one agent: its memory must stay flat (takes minutes)
 	@scripts/setup
 	@LATCHWIRE_SOAK=100000 .venv/bin/pytest -s tests/omega/test_soak.py $(ARGS)
+
+bench: ## measure it beside what one would use instead, into docs/performance/; ROWS="send verify", QUICK=1
+	@scripts/bench $(if $(QUICK),--quick) $(if $(PAGE),--page) $(ROWS)
 
 check: ## linter, formatting, types, lock files in step, shell scripts
 	@scripts/setup
