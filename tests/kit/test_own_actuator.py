@@ -5,8 +5,6 @@ Each test writes a program of a few lines and starts it; nothing in these knows 
 
 import copy
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -21,6 +19,7 @@ from latchwire.model import Cause, Happened, Kind, State
 from latchwire.sender import Answer, Ending, Sender
 from support.broker import wait_until
 from support.home import Home
+from support.own_program import OwnProgram
 from support.wire import Wire
 
 DOCUMENT: Mapping[str, Any] = {
@@ -78,31 +77,16 @@ class Garage:
 """
 
 
-class Program:
+class Program(OwnProgram):
     """A program of somebody's own, and who can ask it."""
 
     def __init__(self, home: Home, folder: Path, text: str) -> None:
-        self.home, self.file, self._log = home, folder / "garage.py", folder / "garage.log"
-        self.file.write_text(TOP + textwrap.dedent(text) + BOTTOM)
-        with self._log.open("w") as log:
-            self.process = home.run(str(self.file), stdout=log, stderr=log)
-        wait_until(lambda: "ready for commands" in self.log, f"it is ready:\n{self.log}", 20)
+        super().__init__(home, folder / "garage.py", TOP + textwrap.dedent(text) + BOTTOM, ready="ready for commands")
         self.observer: Wire = home.wire()
         self.sender: Sender = home.sender(connect_seconds=5.0)
 
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
     def ask(self, device: str, action: str, **options: Any) -> Answer:
         return self.sender.ask(agent="garage", device=device, action=action, sub="manual:test", **options)
-
-    def health(self) -> str:
-        done = subprocess.run(
-            [sys.executable, self.file, "--health"], env=self.home.environment(), capture_output=True, text=True,
-            timeout=20, check=False,
-        )  # fmt: skip
-        return done.stdout
 
 
 Start = Callable[..., Program]
@@ -133,7 +117,7 @@ def test_a_class_with_four_methods_is_a_whole_actuator(start: Start) -> None:
     assert (toggled.state, toggled.locks_in) == (State.UNLOCKED, 1)
     program.observer.wait_for(topics.state("garage", "gate"), lambda heard: b'"by":"relock"' in heard.payload)
     assert program.ask("lamp", "toggle").state is State.ON
-    assert program.health() == "garage: healthy\n"
+    assert program.health() == (True, "garage: healthy\n")
     program.process.send_signal(signal.SIGTERM)
     assert program.process.wait(10) == 0
     program.observer.wait_for(topics.availability("garage"), lambda heard: heard.payload == b"offline")
@@ -173,32 +157,36 @@ def test_commands_of_one_async_device_are_done_in_order(start: Start) -> None:
     assert answers["off"][1].state is State.OFF
 
 
-@pytest.mark.parametrize(
-    ("body", "cause", "said"),
-    [
-        ("return None", Cause.INTERNAL, "Garage.on returned NoneType; for a switch return one of State.ON, State.OFF"),
-        ("return 'on'", Cause.INTERNAL, "Garage.on returned str"),
-        ("return State.LOCKED", Cause.INTERNAL, "Garage.on returned State.LOCKED"),
-        ("return State.OFF", Cause.NOT_CONFIRMED, "it reads off"),
-        ("1 / 0", Cause.INTERNAL, "ZeroDivisionError('division by zero') in Garage.on, line"),
-        ("raise ActionError(Cause.OFFLINE, 'no Wi-Fi')", Cause.OFFLINE, "no Wi-Fi"),
-        ("raise ActionError(Cause.HARDWARE)", Cause.HARDWARE, "cause=hardware"),
-    ],
+FAULTS = (
+    ("return None", Cause.INTERNAL, "Garage.on returned NoneType; for a switch return one of State.ON, State.OFF"),
+    ("return 'on'", Cause.INTERNAL, "Garage.on returned str"),
+    ("return State.LOCKED", Cause.INTERNAL, "Garage.on returned State.LOCKED"),
+    ("return State.OFF", Cause.NOT_CONFIRMED, "it reads off"),
+    ("1 / 0", Cause.INTERNAL, "ZeroDivisionError('division by zero') in Garage.on, line"),
+    ("raise ActionError(Cause.OFFLINE, 'no Wi-Fi')", Cause.OFFLINE, "no Wi-Fi"),
+    ("raise ActionError(Cause.HARDWARE)", Cause.HARDWARE, "cause=hardware"),
 )
+
+
 @pytest.mark.parametrize("word", ["def", "async def"])
-def test_what_a_method_returns_or_raises_is_told_in_the_receipt_and_named_in_the_log(
-    start: Start, word: str, body: str, cause: Cause, said: str
-) -> None:
-    program = start(f"""
-        class Garage:
-            def __init__(self, device): pass
-            def status(self): return State.OFF
-            {word} on(self): {body}
-            def off(self): return State.OFF
-    """, only("lamp"))  # fmt: skip
-    answer = program.ask("lamp", "on")
-    assert (answer.ending, answer.cause, answer.happened) == (Ending.FAILED, cause, cause.happened)
-    assert said in program.log
+def test_what_a_method_returns_or_raises_is_told_in_the_receipt_and_named_in_the_log(start: Start, word: str) -> None:
+    cases = "".join(f"\n        if self.number == {number}: {body}" for number, (body, _, _) in enumerate(FAULTS))
+    document = only("lamp")
+    for number in range(len(FAULTS)):
+        document["devices"][f"lamp-{number}"] = {"agent": "garage", "kind": "switch", "number": number}
+    text = f"""
+class Garage:
+    poll_seconds = 0
+    def __init__(self, device): self.number = device.settings.whole_number("number", 0, 99, -1)
+    def status(self): return State.OFF
+    def off(self): return State.OFF
+    {word} on(self):{cases}
+"""
+    program = start(text, document)
+    for number, (_, cause, said) in enumerate(FAULTS):
+        answer = program.ask(f"lamp-{number}", "on")
+        assert (answer.ending, answer.cause, answer.happened) == (Ending.FAILED, cause, cause.happened)
+        assert said in program.log
     assert program.ask("lamp", "off").ending is Ending.DONE
 
 
@@ -214,7 +202,7 @@ def test_a_method_that_its_kind_needs_and_is_not_there_is_told_at_the_start(star
     answer = program.ask("gate", "unlock")
     assert (answer.cause, answer.happened) == (Cause.NOT_CONFIGURED, Happened.NO)
     assert program.ask("lamp", "on").ending is Ending.DONE
-    assert "Garage has no method lock" in program.health()
+    assert "Garage has no method lock" in program.health()[1]
 
 
 SETTINGS = """
@@ -236,12 +224,12 @@ def test_settings_are_read_by_their_type_and_a_wrong_one_makes_its_device_idle_a
     assert 'devices.lamp.pin: "four" is wrong; it is a whole number from 0 to 40' in program.log
     assert program.ask("lamp", "on").cause is Cause.NOT_CONFIGURED
     assert program.ask("fan", "on").ending is Ending.DONE
-    assert "devices.lamp.pin" in program.health()
+    assert "devices.lamp.pin" in program.health()[1]
 
 
 def test_a_missing_secret_is_told_and_one_that_comes_later_counts_within_seconds(start: Start) -> None:
     program = start(SETTINGS, only("lamp"))
-    assert "GARAGE_TOKEN is not set; set it in state/.env" in program.health()
+    assert "GARAGE_TOKEN is not set; set it in state/.env" in program.health()[1]
     assert program.ask("lamp", "on").cause is Cause.NOT_CONFIGURED
     env = program.home.places.env
     env.write_text(env.read_text() + "GARAGE_TOKEN=late\n")

@@ -167,13 +167,21 @@ def access_list(template: str, issuers: Iterable[str], observers: Iterable[str] 
     block = _MANUAL_BLOCK.search(template)
     if block is None:
         return template
+    return template[: block.end()] + own_blocks(template, issuers, observers) + template[block.end() :]
+
+
+def own_blocks(template: str, issuers: Iterable[str], observers: Iterable[str]) -> str:
+    """The blocks that the access list gets for issuers and observers of somebody's own."""
+    block = _MANUAL_BLOCK.search(template)
+    if block is None:
+        return ""
     blocks = [
         "\n" + block[0].replace("user manual\n", f"user {name}\n").replace("/manual/", f"/{name}/")
         for name in issuers
         if name not in BUILT_IN_ISSUERS
     ]
     blocks += [_OBSERVER_BLOCK.format(name=name) for name in observers]
-    return template[: block.end()] + "".join(blocks) + template[block.end() :]
+    return "".join(blocks)
 
 
 def holds(text: str, passwords: Mapping[str, str]) -> bool:
