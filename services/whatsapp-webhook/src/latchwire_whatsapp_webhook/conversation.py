@@ -8,9 +8,9 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from latchwire.kit.ingress import Answer, Ending
 from latchwire.log import event
 from latchwire.model import STATUS
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook import replies
 from latchwire_whatsapp_webhook.asking import Asking, Question
 from latchwire_whatsapp_webhook.incoming import Incoming

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from latchwire.ingress import Ingress
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer, Ingress
 from latchwire_whatsapp_webhook.seams import OnLate, Person
 from latchwire_whatsapp_webhook.words import Device
 

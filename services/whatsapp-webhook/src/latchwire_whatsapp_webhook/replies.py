@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from latchwire.kit.ingress import Answer, Ending
 from latchwire.model import STATUS, TOGGLE, Cause, Happened, State
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook.words import Device
 
 NOTHING: Final = ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer
 from latchwire_whatsapp_webhook.words import Device, Words
 
 

@@ -10,7 +10,7 @@ from latchwire.cli import place, words
 from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
 from latchwire.config import expiry
-from latchwire.config.examples import DEMO
+from latchwire.config.environment import DEMO
 from latchwire.config.home import MANUAL, Config, agent_extract
 from latchwire.config.strict_json import digest
 from latchwire.model import Cause, State
