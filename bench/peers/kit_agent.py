@@ -1,6 +1,6 @@
 """An agent of the kit whose devices are in memory: what the kit itself costs, without a chip or a simulation of one.
 
-    kit_agent HOST PORT STATE AGENT
+kit_agent HOST PORT STATE AGENT
 """
 
 import sys
