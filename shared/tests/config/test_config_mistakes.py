@@ -126,7 +126,15 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed("hashtags", "#open", to="garage unlock"),
      'hashtags.#open: "garage" is no device; you have: front-door, ac, light'),
     (changed("hashtags", "#LOCK", to="front-door unlock"),
-     'hashtags.#LOCK: the same as "#lock", for upper and lower case are alike; keep one'),
+     'hashtags.#LOCK: the same as "#lock", for case and form of letters do not matter; keep one'),
+    (changed("hashtags", "#ｌｏｃｋ", to="front-door unlock"),  # noqa: RUF001  # what Japanese keyboards write
+     'hashtags.#ｌｏｃｋ: the same as "#lock", for case and form of letters do not matter; keep one'),  # noqa: RUF001
+    (changed("hashtags", "#open-it", to="front-door unlock"),
+     "hashtags.#open-it: this hashtag is never heard; use letters, digits and _ alone"),
+    (changed("hashtags", "#\ufe5f", to="front-door unlock"),
+     "hashtags.#\ufe5f: this hashtag is never heard; use letters, digits and _ alone"),
+    (changed("hashtags", "#\u00a8", to="front-door unlock"),
+     "hashtags.#\u00a8: this hashtag is never heard; use letters, digits and _ alone"),
     (changed("hashtags", "#open", to="unlock"),
      'hashtags.#open: "unlock" is no device and action; write it like "front-door unlock"'),
     (changed("hashtags", "open", to="front-door unlock"),

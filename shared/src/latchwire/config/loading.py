@@ -12,6 +12,7 @@ from latchwire.config.agent import ALL, Actions
 from latchwire.config.home import Agent, Config, Device, Person, XAccount, agent_extract
 from latchwire.config.identity import whatsapp_id
 from latchwire.config.strict_json import digest, printable, quoted
+from latchwire.config.wording import hashtag
 from latchwire.config.wording import place as place_in
 from latchwire.errors import ConfigurationError
 from latchwire.model import Kind
@@ -69,9 +70,7 @@ def _config(document: dict[str, Any]) -> Config:
         agents=MappingProxyType({name: _agent(name, item) for name, item in document["agents"].items()}),
         devices=MappingProxyType({name: _device(name, item) for name, item in document["devices"].items()}),
         people=MappingProxyType({name: _person(name, item) for name, item in document["people"].items()}),
-        hashtags=MappingProxyType(
-            {tag[1:].casefold(): _said(said) for tag, said in document.get("hashtags", {}).items()}
-        ),
+        hashtags=MappingProxyType({hashtag(tag): _said(said) for tag, said in document.get("hashtags", {}).items()}),
         words=MappingProxyType({action: tuple(words) for action, words in document.get("words", {}).items()}),
         ingresses=_each(document.get("ingresses", {})),
         observers=_each(document.get("observers", {})),

@@ -14,7 +14,7 @@ from latchwire.config.agent import ALL
 from latchwire.config.home import BUILT_IN_ISSUERS
 from latchwire.config.identity import whatsapp_id, x_name
 from latchwire.config.strict_json import quoted
-from latchwire.config.wording import listed, meant, place, spoken
+from latchwire.config.wording import hashtag, is_hashtag, listed, meant, place, spoken
 from latchwire.model import Kind
 
 RESERVED: Final = ("observer", "health")
@@ -191,9 +191,11 @@ class _Check:
         seen: dict[str, str] = {}
         for tag, said in self._section("hashtags").items():
             where: list[str | int] = ["hashtags", tag]
-            other = seen.setdefault(tag.casefold(), tag)
+            other = seen.setdefault(hashtag(tag), tag)
             if other != tag:
-                self._tell(where, f"the same as {quoted(other)}, for upper and lower case are alike; keep one")
+                self._tell(where, f"the same as {quoted(other)}, for case and form of letters do not matter; keep one")
+            if not is_hashtag(tag):
+                self._tell(where, "this hashtag is never heard; use letters, digits and _ alone")
             parts = said.split() if isinstance(said, str) else []
             if isinstance(said, str) and len(parts) != 2:
                 self._tell(where, f'{quoted(said)} is no device and action; write it like "front-door unlock"')
