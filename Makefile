@@ -46,6 +46,11 @@ soak: ## 100,000 commands and 1,000 reconnects for one agent: its memory must st
 bench: ## measure it beside what one would use instead, into docs/performance/; ROWS="send verify", QUICK=1
 	@scripts/bench $(if $(QUICK),--quick) $(if $(PAGE),--page) $(ROWS)
 
+.PHONY: fuzz
+fuzz: ## give odd inputs to all that reads what comes from outside: make fuzz TARGET=token SECONDS=600 KEEP=yes
+	@scripts/setup
+	@scripts/fuzz $(if $(AGAIN),--again $(AGAIN),$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep) $(TARGET))
+
 check: ## linter, formatting, types, lock files in step, shell scripts
 	@scripts/setup
 	@scripts/check

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 TOP: Final = Path(__file__).parents[1]
 EVERYTHING: Final = TOP / "requirements-dev.lock"
-BENCH: Final = TOP / "requirements-bench.lock"
-"""The plots' own environment; what both have is of one version."""
+ASIDE: Final = {group: TOP / f"requirements-{group}.lock" for group in ("bench", "fuzz")}
+"""What `make bench` and `make fuzz` install when they are asked for; what others have too is of one version."""
 PYTHON: Final = "3.11"
 _OURS: Final = re.compile(r"latchwire(?:\[([a-z, -]+)\])?\Z")
 _PIN: Final = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
@@ -55,7 +55,8 @@ def inputs() -> dict[Path, set[str]]:
     build = {line for project in projects for line in read(project)["build-system"]["requires"]}
     groups = read(TOP)["dependency-groups"]
     everything = build.union(groups["dev"], *each.values())
-    return {EVERYTHING: everything, TOP / "requirements-build.lock": build, BENCH: set(groups["bench"]), **each}
+    aside = {lock: set(groups[group]) for group, lock in ASIDE.items()}
+    return {EVERYTHING: everything, TOP / "requirements-build.lock": build, **aside, **each}
 
 
 def header(wanted: set[str]) -> str:
@@ -90,7 +91,7 @@ def problems() -> list[str]:
         text = lock.read_text(encoding="utf-8") if lock.exists() else ""
         if not text.startswith(header(wanted)):
             found.append(f"{name}: not made from today's pyproject.toml")
-        elif other := {pin for pin in set(_PIN.findall(text)) - everything if lock != BENCH or pin[0] in names}:
+        elif other := {pin for pin in set(_PIN.findall(text)) - everything if lock not in ASIDE.values() or pin[0] in names}:
             found.append(f"{name}: not of one resolution with {EVERYTHING.name}: {sorted(other)}")
     return found
 
