@@ -19,8 +19,8 @@ ASSERT_SECONDS: Final = 1.0
 TOGETHER_SECONDS: Final = 5.0
 """Two that began so close together are told apart by their random names: a message takes a time that nobody knows."""
 _OWN_NONCES: Final = 16
-_LONGEST_UP: Final = 1e10
-"""Seconds: three hundred years. No process is up longer, and no arithmetic fails up to there."""
+_OLDEST: Final = 1e10
+"""Seconds; no process is older. Compared before it is made a float, which a number of 4000 digits cannot be."""
 
 
 class Rank(NamedTuple):
@@ -85,7 +85,7 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> Peer:
         """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if not isinstance(up, (int, float)) or isinstance(up, bool) or not 0 <= up <= _LONGEST_UP:
+        if not isinstance(up, (int, float)) or isinstance(up, bool) or not 0 <= up <= _OLDEST:
             return Peer.NOBODY
         if not isinstance(instance, str) or instance == self.instance:
             return Peer.NOBODY
