@@ -1,4 +1,4 @@
-"""Which targets there are, and the inputs that are kept for them in git."""
+"""Which targets there are, and the inputs that are kept for them in git (``docs/fuzzing.md``)."""
 
 from pathlib import Path
 from typing import Final
