@@ -10,6 +10,7 @@ import pytest
 
 from latchwire.config import schema
 from latchwire.config.loading import load, parse
+from latchwire.config.negations import NEGATIONS, no_in
 from latchwire.errors import ConfigurationError
 
 EXAMPLE: dict[str, Any] = json.loads(schema.example())
@@ -139,6 +140,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
      'hashtags.#open: "unlock" is no device and action; write it like "front-door unlock"'),
     (changed("hashtags", "open", to="front-door unlock"),
      'hashtags: "open" is no hashtag; write it like "#unlock"'),
+    (changed("words", to={"ignore": ["bitte", "Nicht"]}),
+     'words.ignore[1]: "nicht" says no, and a no ends every request; take it out'),
+    (changed("devices", "ac", "names", to=["cooler", "don’t heat"]),  # noqa: RUF001  # as telephones write it
+     'devices.ac.names[1]: "don’t heat" is never heard, for "don\'t" says no; choose another name'),  # noqa: RUF001
     (changed("words", to={"unlock": ["öffne"], "lock": ["ÖFFNE"]}),
      'words.lock[0]: "ÖFFNE" means unlock already; a word means one thing'),
     (changed("words", to={"unlock": ["Light"]}),
@@ -236,3 +241,9 @@ def test_an_actuator_of_somebodys_own_keeps_its_own_keys() -> None:
     config = parse(json.dumps(document).encode())
     assert config.agents["blinds"].settings == {"serial": "/dev/ttyUSB0"}
     assert config.devices["blind"].settings == {"channel": "left", "speed": [1, 2.5]}
+
+
+@pytest.mark.parametrize("no", [*sorted(NEGATIONS), "don't", "mightn’t"])  # noqa: RUF001  # as telephones write it
+def test_no_word_that_says_no_can_be_hidden(no: str) -> None:
+    assert no_in(f"(Please, {no.upper()}!)")
+    assert not no_in("Bitte öffne the north-door, Noah's")

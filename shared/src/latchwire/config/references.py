@@ -13,6 +13,7 @@ from latchwire.config import hardware
 from latchwire.config.agent import ALL
 from latchwire.config.home import BUILT_IN_ISSUERS
 from latchwire.config.identity import whatsapp_id, x_name
+from latchwire.config.negations import no_in
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import hashtag, is_hashtag, listed, meant, place, spoken
 from latchwire.model import Kind
@@ -122,6 +123,9 @@ class _Check:
                 if owner != name:
                     what = f"{quoted(alias)} is a name of {owner} already; take it from one of the two"
                     self._tell(["devices", name, "names", number], what)
+                if no := no_in(alias):
+                    what = f"{quoted(alias)} is never heard, for {quoted(no)} says no; choose another name"
+                    self._tell(["devices", name, "names", number], what)
 
     def people(self) -> None:
         for name, person in self._items("people"):
@@ -220,6 +224,8 @@ class _Check:
         for action, words in self._section("words").items():
             for number, word in enumerate(_texts(words)):
                 where: list[str | int] = ["words", action, number]
+                if no := no_in(word):
+                    self._tell(where, f"{quoted(no)} says no, and a no ends every request; take it out")
                 if spoken(word) in names:
                     self._tell(where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word")
                 for kind in Kind:  # "list", "help" and "ignore" are of no kind, and so of each
