@@ -6,7 +6,8 @@ The first byte says what the rest is:
 ``R``  the same as multipart/form-data
 ``S``  a posted form that Twilio signed
 ``Q``  a genuine message and an attacker's cut: numbers, a line end, what was written. Twilio signs names and values
-       without anything between them; the numbers cut that text into other names and values.
+       without anything between them; the numbers cut that text into other names and values. With an ``f`` before the
+       numbers the message was forwarded.
 """
 
 from collections.abc import Mapping
@@ -98,9 +99,11 @@ def _cut(data: bytes) -> None:
     """An attacker with one captured request posts it again as others; nobody may hear another sender or a fresh id."""
     numbers, _, text = data.partition(b"\n")
     genuine = form(text.decode("utf-8", "replace").replace("\x00", ""), sender=SENDER, sid="SM" + "1" * 32)
+    if numbers.startswith(b"f"):
+        genuine["Forwarded"] = "true"
     whole = "".join(name + genuine[name] for name in sorted(genuine))
     pieces, begin = [], 0
-    for number in numbers.split(b",")[:60]:
+    for number in numbers.removeprefix(b"f").split(b",")[:60]:
         size = int(number) if number.isdigit() and len(number) < 5 else 0
         pieces.append(whole[begin : begin + size])
         begin += size
@@ -111,6 +114,7 @@ def _cut(data: bytes) -> None:
         assert message.sid == genuine["MessageSid"], "the id that was heard before"
         assert message.account == genuine["AccountSid"]
         assert message.identities == (f"whatsapp:{SENDER}",)
+        assert message.forwarded or "Forwarded" not in genuine, "somebody else's words stay somebody else's"
 
 
 def _signature(fields: Any) -> str:
