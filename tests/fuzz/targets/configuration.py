@@ -12,11 +12,12 @@ from typing import Any, Final
 from latchwire import topics
 from latchwire.access import Access, Allowed
 from latchwire.config import schema
-from latchwire.config.agent import parse_agent
+from latchwire.config.agent import AgentConfig, parse_agent
 from latchwire.config.examples import invented
 from latchwire.config.home import Config, agent_extract
 from latchwire.config.loading import parse
 from latchwire.errors import ConfigurationError
+from latchwire.model import STATUS
 from latchwire_twitter_listener.obeying import Household
 from latchwire_twitter_listener.posts import fold
 from latchwire_twitter_listener.wishes import settings_of, wishes_of
@@ -70,13 +71,31 @@ def _told(error: ConfigurationError, place: str) -> None:
 
 
 def _usable(config: Config) -> None:
-    for agent in config.agents:
-        assert parse_agent(agent_extract(config, agent)).name == agent
+    for name in config.agents:
+        extract = agent_extract(config, name)
+        agent = parse_agent(extract)
+        assert agent.name == name
+        _obeys(agent, extract.get("obeys"), (*config.issuers(), "stranger"))
     assert all(map(topics.is_name, (*config.agents, *config.issuers(), *config.devices)))
     assert all(device.agent in config.agents for device in config.devices.values())
     _people(config)
     _for_x(config)
     _for_whatsapp(config)
+
+
+def _obeys(agent: AgentConfig, written: Any, issuers: tuple[str, ...]) -> None:
+    """The agent's last word is what is written, by another reading of it."""
+    for issuer in issuers:
+        for device in agent.devices.values():
+            granted = "*" if written is None else written.get(issuer, [])
+            granted = granted.get(device.name, []) if isinstance(granted, dict) else granted
+            actions = (
+                device.kind.actions if granted == "*" else [each for each in granted if each in device.kind.actions]
+            )
+            for action in device.kind.actions:
+                may = action in actions or (action == STATUS and len(actions) > 0)
+                assert agent.may(issuer, device.name, action) is may
+        assert not agent.may(issuer, "no-such-device", "unlock")
 
 
 def _people(config: Config) -> None:
