@@ -91,7 +91,9 @@ def problems() -> list[str]:
         text = lock.read_text(encoding="utf-8") if lock.exists() else ""
         if not text.startswith(header(wanted)):
             found.append(f"{name}: not made from today's pyproject.toml")
-        elif other := {pin for pin in set(_PIN.findall(text)) - everything if lock not in ASIDE.values() or pin[0] in names}:
+        elif other := {
+            pin for pin in set(_PIN.findall(text)) - everything if lock not in ASIDE.values() or pin[0] in names
+        }:
             found.append(f"{name}: not of one resolution with {EVERYTHING.name}: {sorted(other)}")
     return found
 
