@@ -80,7 +80,7 @@ def _run(name: str, *, seconds: int, keep: bool) -> bool:
 
 
 def _keep(name: str, found: Path, kept: Path) -> str:
-    ended, log = _engine(name, ["-merge=1", str(kept), str(found)])
+    ended, log = _engine(name, ["-merge=1", "-use_counters=0", str(kept), str(found)])  # branches, not how often
     added = re.search(r"(\d+) new files with", log)
     return f", {added[1]} inputs kept" if ended == 0 and added else f"; merging failed, see {CACHE / name}.log"
 
