@@ -7,6 +7,7 @@
     data/                 what services keep     run/           Unix sockets
     tls/                  the broker's certificate, and the CA's own; ca/ the CA's key, which can be kept elsewhere
     bundles/              what `latchwire bundle` made
+    pins.json             hashes of people's PINs
 
 Keys, logins and ``.env`` are for their owner alone; one that others can read is not used but told with its cure.
 """
@@ -77,6 +78,11 @@ class Places(NamedTuple):
     def bundles(self) -> Path:
         """What ``latchwire bundle`` made."""
         return self.state / "bundles"
+
+    @property
+    def pins(self) -> Path:
+        """The hashes of people's PINs, by person."""
+        return self.state / "pins.json"
 
     def keys(self, name: str) -> Path:
         """The keyring of an ingress or an agent."""
