@@ -7,6 +7,8 @@ Data goes one way: heard, allowed, signed, carried, verified, done, told. The fl
 ``bus``                            the only module that knows paho-mqtt
 ``config``, ``access``             the user's file; people and permissions
 ``actuator``, ``sender``           the two kits: acting and asking
+``confirmation``, ``limits``       asking back, PINs; how often one person may work one device
+``ingress``                        the whole asking side: may they, confirmed, signed, told
 ``cli``                            the command line
 
 An import goes down this list, never up. This module imports nothing, so that an agent on a small board

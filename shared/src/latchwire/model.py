@@ -229,8 +229,8 @@ class Cause(enum.Enum):
     )  # fmt: skip
     NEEDS_CONFIRMATION = _Row(
         "needs-confirmation", Where.INGRESS, _NO, Again.NEVER,
-        "This takes a confirmation, and here nobody can be asked for it.",
-        "Say it on WhatsApp, or at a terminal: latchwire send",
+        "This takes a confirmation, and there was none.",
+        "Say it where you can be asked: on WhatsApp, or at a terminal by `latchwire send`.",
     )  # fmt: skip
     NO_PIN = _Row(
         "no-pin", Where.INGRESS, _NO, Again.NEVER,

@@ -16,6 +16,7 @@ from latchwire.config.examples import check_example_people
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
+from latchwire.confirmation import Confirming, Pins
 from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.ingress import Ingress
@@ -70,8 +71,9 @@ class Webhook:
             self._host, port(variables, "WEBHOOK_PORT")
         )  # last: all else that can be wrong was looked at
         self._ingress = Ingress(
-            issuer=ISSUER, service=NAME, config=config, keyring=keyring, endpoint=where, login=our_login
-        )
+            issuer=ISSUER, service=NAME, config=config, keyring=keyring, endpoint=where, login=our_login,
+            confirming=Confirming(Pins(places)),
+        )  # fmt: skip
         self._ingress.extra_health = self._own_health
         self._journal = Journal(path=places.data / "whatsapp.sqlite3")
         household = Household(self._ingress)
@@ -80,6 +82,7 @@ class Webhook:
             journal=self._journal,
             who=household.who,
             asking=self._asking,
+            ask_back=household,
             send=late.sender(account=account, token=token) if account and token else None,
         )
         app = create_app(

@@ -60,6 +60,10 @@ STATUS_WORDS: Final = frozenset(("", "status", "state", "status of", "state of")
 """What may stand beside a device's name to ask for its state; nothing will do."""
 STATUS_FILLERS: Final = FILLERS | DETERMINERS | frozenset((QUESTION_MARK,))
 
+YES: Final = "yes"
+YES_WORDS: Final = frozenset((YES, "y", "yep", "yeah", "confirm"))
+"""Confirm, as a whole message apart from fillers. Not here: "ok" and 👍, which also mean "I have read it"."""
+
 NEGATIONS: Final = frozenset(
     (
         "not", "no", "nope", "never", "neither", "nor", "none", "nothing", "nobody", "without", "except",

@@ -1,7 +1,7 @@
 """What an ingress has that can ask back: it opens a question, and judges what is said to it.
 
-Every way out of here that is not ``None`` is a refusal with its cause: nothing is done unless all of it was right at the
-moment of the answer.
+Every way out of here that is not ``None`` is a refusal with its cause: nothing is done unless all of it was right at
+the moment of the answer.
 """
 
 from collections.abc import Callable
@@ -38,9 +38,7 @@ class Confirming:
         by = self._what_confirms(person, device, action)
         if isinstance(by, Answer):
             return by
-        return self._pending.ask(
-            Question(identity, person, device.name, action, by, self._clock() + SECONDS, 0),
-        )
+        return self._pending.ask(Question(identity, person, device.name, action, by, self._clock() + SECONDS, 0))
 
     def pending(self, identity: str) -> Question | None:
         """What this identity was asked last and has not answered; it may be too late for it."""
@@ -63,16 +61,17 @@ class Confirming:
             device: as it is configured now.
             pin: what was given as a PIN; "" if a YES was said.
         """
-        if not self._pending.take(question):
-            return refused_here(question.device, question.action, Cause.NOT_ASKED)
-        if self.is_late(question):
-            return refused_here(question.device, question.action, Cause.TOO_LATE)
-        by = self._what_confirms(person, device, question.action)
-        if isinstance(by, Answer):
-            return by
-        if person != question.person or (by is not question.by and question.by is not Confirm.PIN):
-            return refused_here(question.device, question.action, Cause.NOT_ASKED, "config.json or the PIN changed")
-        return self._judge(question, pin) if question.by is Confirm.PIN else None
+        device_name, action = question.device, question.action
+        if self._pending.of(question.identity) != question:
+            return refused_here(device_name, action, Cause.NOT_ASKED)
+        refusal = self._against(question, person, device)
+        if refusal is None and question.by is Confirm.PIN:
+            refusal = self._judge(question, pin)
+        if refusal is not None and refusal.cause is Cause.WRONG_PIN:
+            return refusal  # the question stays open for another try
+        if not self._pending.take(question) and refusal is None:
+            return refused_here(device_name, action, Cause.NOT_ASKED)  # something else was said at the same time
+        return refusal
 
     def health(self) -> Health:
         """What the owner has to know."""
@@ -91,10 +90,20 @@ class Confirming:
             return refused_here(device.name, action, Cause.NO_PIN)
         return Confirm.YES
 
+    def _against(self, question: Question, person: str, device: Device) -> Answer | None:
+        """What speaks against any answer to this question, whatever it is."""
+        if self.is_late(question):
+            return refused_here(question.device, question.action, Cause.TOO_LATE)
+        by = self._what_confirms(person, device, question.action)
+        if isinstance(by, Answer):
+            return by
+        if person != question.person or by is not question.by:
+            return refused_here(question.device, question.action, Cause.NOT_ASKED, "config.json or the PIN changed")
+        return None
+
     def _judge(self, question: Question, pin: str) -> Answer | None:
         device, action = question.device, question.action
         if not FORM.match(pin):  # no PIN looks so; it was no try
-            self._pending.put_back(question)
             return refused_here(device, action, Cause.WRONG_PIN)
         try:
             judged = self._pins.judge(question.person, pin)
@@ -104,5 +113,4 @@ class Confirming:
             return None
         if judged.locked_seconds:
             return refused_here(device, action, Cause.LOCKED_OUT)._replace(wait=judged.locked_seconds)
-        self._pending.put_back(question)
         return refused_here(device, action, Cause.WRONG_PIN)._replace(tries=judged.tries)

@@ -9,6 +9,7 @@ So the file is its owner's alone, and is not used if others can read it. What ke
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import re
@@ -27,7 +28,7 @@ COST: Final = (16384, 8, 5)
 (Password Storage Cheat Sheet, "scrypt")."""
 _BYTES: Final = 16
 _MOST_MEMORY: Final = 64 * 1024 * 1024
-_HASH: Final = re.compile(r"scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{43})\Z", re.ASCII)
+_HASH: Final = re.compile(r"scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([\w-]{22})\$([\w-]{43})\Z", re.ASCII)
 
 
 def hashed(pin: str) -> str:
@@ -55,7 +56,7 @@ def fits(pin: str, written: str) -> bool:
 
 def is_guessed_first(pin: str) -> bool:
     """Whether it is one of those that everybody tries: all digits alike, or counting up or down."""
-    steps = {(int(after) - int(before)) % 10 for before, after in zip(pin, pin[1:], strict=False)}
+    steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
     return len(steps) == 1 and steps <= {0, 1, 9}
 
 

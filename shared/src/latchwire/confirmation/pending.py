@@ -61,8 +61,3 @@ class Pending:
                 return False
             del self._open[question.identity]
             return True
-
-    def put_back(self, question: Question) -> None:
-        """Opens it again, as it was, unless another one was asked meanwhile."""
-        with self._lock:
-            self._open.setdefault(question.identity, question)

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from latchwire.config.places import Places
 from latchwire.confirmation import hashes
 from latchwire.confirmation.tries import TRIES, Tries, TriesError, this_boot
-from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.waiting import now

@@ -1,9 +1,9 @@
 """How many wrong PINs each person has had, on the disk, shared by all programs of one state folder.
 
-A try is written down before it is judged: a crash, a kill or a second process in between gives no try for nothing. After
-three wrong ones the person is locked out for a quarter of an hour, after three more for half an hour, and so on, at most
-a day; the right PIN ends the count, and so does a new one. The time is ``CLOCK_BOOTTIME``: setting the clock helps nobody,
-and a reboot begins the lock-out anew.
+A try is written down before it is judged: a crash, a kill or a second process in between gives no try for nothing.
+After three wrong ones the person is locked out for a quarter of an hour, after three more for half an hour, and so on,
+at most a day; the right PIN ends the count, and so does a new one. The time is ``CLOCK_BOOTTIME``: setting the clock
+helps nobody, and a reboot begins the lock-out anew.
 """
 
 import contextlib
