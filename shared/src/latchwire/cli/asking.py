@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchwire import topics
-from latchwire.access import NotAllowed
 from latchwire.cli import confirming, place, words
 from latchwire.config.home import Device
 from latchwire.config.strict_json import quoted
 from latchwire.confirmation import Question
 from latchwire.errors import ConfigurationError
-from latchwire.ingress import now
-from latchwire.model import Cause
 from latchwire.sender import Answer, Ending
 from latchwire.sender import answer as of
 
@@ -98,9 +95,6 @@ def run_sign(options: argparse.Namespace) -> int:
     """Runs ``sign``."""
     here, device = _prepare(options)
     ingress, who = here.by_hand(), place.identity()
-    decision = ingress.access.decide(who, device.name, options.action, now=now())
-    if isinstance(decision, NotAllowed):
-        return tell(of.refused_here(device.name, options.action, Cause.FORBIDDEN, decision.reason), stream=sys.stderr)
     back = ingress.question(identity=who, device=device.name, action=options.action)
     said = confirming.said(back, yes=options.yes)
     no = ingress.accept(back, pin=said) if isinstance(back, Question) and isinstance(said, str) else said

@@ -31,10 +31,10 @@ _MOST_MEMORY: Final = 64 * 1024 * 1024
 _HASH: Final = re.compile(r"scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([\w-]{22})\$([\w-]{43})\Z", re.ASCII)
 
 
-def hashed(pin: str) -> str:
+def hashed(pin: str, *, cost: tuple[int, int, int] = COST) -> str:
     """The text that stands for this PIN in the file; another one each time, for the salt is random."""
     salt = os.urandom(_BYTES)
-    return "$".join(("scrypt", *map(str, COST), _text(salt), _text(_scrypt(pin, salt, *COST))))
+    return "$".join(("scrypt", *map(str, cost), _text(salt), _text(_scrypt(pin, salt, *cost))))
 
 
 def fits(pin: str, written: str) -> bool:
@@ -69,7 +69,10 @@ def read(places: Places) -> dict[str, str]:
     if not places.pins.exists():
         return {}
     text = read_private(places.pins, places.state)
-    document, problems = strict_json.parse(text.encode(), "pins.json")
+    try:
+        document, problems = strict_json.parse(text.encode(), "pins.json")
+    except ConfigurationError as error:
+        document, problems = None, list(error.problems)
     if problems or not isinstance(document, dict) or not all(isinstance(item, str) for item in document.values()):
         raise ConfigurationError("pins.json: holds something else; restore it from your backup, or delete it and set "
                                  "the PINs again: latchwire pin PERSON")  # fmt: skip
