@@ -183,7 +183,7 @@ class Check:
         for tag, (name, action) in config.hashtags.items():
             if action in config.devices[name].confirm:
                 what = f"{action} of {name} takes a confirmation, and on X nobody can be asked: it will never work"
-                self.notes.append(f"config.json: hashtags.{tag}: {what}; take it out")
+                self.notes.append(f"config.json: hashtags.#{tag}: {what}; take it out")
         for person in config.people.values():
             strict = [name for name in config.devices if person.name not in pins and _takes_pin(config, person, name)]
             if strict:
