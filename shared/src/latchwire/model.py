@@ -314,4 +314,5 @@ class Cause(enum.Enum):
         return _BY_WIRE.get(name, cls.UNRECOGNISED)
 
 
-_BY_WIRE: Final = {cause.wire: cause for cause in Cause}
+_BY_WIRE: Final = {cause.wire: cause for cause in Cause if cause.where is not Where.INGRESS}
+"""What a receipt may say. An agent that tells what only an ingress can know is not believed that nothing happened."""
