@@ -72,8 +72,8 @@ class Check:
         self.config = self._configuration()
         if self.config is not None:
             self._secrets(self.config)
-            self._of_agents(self.config)
             self._confirmations(self.config)
+            self._of_agents(self.config)
         self.problems = list(dict.fromkeys(self.problems))
 
     def summary(self) -> str:

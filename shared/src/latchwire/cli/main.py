@@ -15,6 +15,7 @@ from latchwire.errors import ConfigurationError, LatchwireError
 _COMMANDS: Final = {
     "init": "init",
     "check": "check",
+    "pin": "pin",
     "status": "status",
     "send": "asking",
     "sign": "asking",
@@ -22,7 +23,6 @@ _COMMANDS: Final = {
     "ready": "ready",
     "bundle": "bundle",
     "revoke": "revoke",
-    "pin": "pin",
 }
 """Which module has which command; only the one that is asked for is imported."""
 

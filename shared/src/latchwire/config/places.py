@@ -2,12 +2,12 @@
 
     config/config.json    the user's file        logins/NAME    a login's password at the broker
     config/config.schema.json                    keys/NAME      the keyring of an ingress or an agent
+    pins.json             hashes of PINs
     .env                  settings and secrets   broker/        what our broker reads
     mosquitto/            options of mosquitto_pub and mosquitto_sub, by XDG_CONFIG_HOME
     data/                 what services keep     run/           Unix sockets
     tls/                  the broker's certificate, and the CA's own; ca/ the CA's key, which can be kept elsewhere
     bundles/              what `latchwire bundle` made
-    pins.json             hashes of people's PINs
 
 Keys, logins and ``.env`` are for their owner alone; one that others can read is not used but told with its cure.
 """
