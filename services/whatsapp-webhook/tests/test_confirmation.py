@@ -23,6 +23,7 @@ from latchwire_whatsapp_webhook.asking import Asking
 from latchwire_whatsapp_webhook.conversation import Conversation
 from latchwire_whatsapp_webhook.household import Household
 from latchwire_whatsapp_webhook.journal import Journal
+from latchwire_whatsapp_webhook.limits import RateLimit
 from latchwire_whatsapp_webhook.say import form, signed, words_of
 from latchwire_whatsapp_webhook.server import Server, listen
 from support.broker import wait_until
@@ -55,6 +56,7 @@ class Chat:
         self.document["words"] = {"yes": ["ja", "aber sicher"], "ignore": ["bitte"]}
         self.home, self.stack = make_home(document=self.document), stack
         self.bolt, self.clock = Bolt(), Clock()
+        self.limit: RateLimit | None = None
         self.home.actuator({DOOR: self.bolt, "lamp": Lamp()})
         self.start()
 
@@ -69,7 +71,8 @@ class Chat:
         )  # fmt: skip
         household, journal = Household(self.ingress), Journal(path=places.data / "whatsapp.sqlite3")
         asking = Asking(ask=household.ask)
-        conversation = Conversation(journal=journal, who=household.who, asking=asking, ask_back=household)
+        conversation = Conversation(journal=journal, who=household.who, asking=asking, ask_back=household,
+                                    limit=self.limit)  # fmt: skip
         app = create_app(conversation=conversation, signing=Signing(TOKEN, "", PUBLIC))
         self.server = Server(app, listener=listen("127.0.0.1", 0))
         self.ingress.start()
@@ -244,9 +247,19 @@ def test_who_was_taken_out_between_question_and_yes_is_a_stranger(chat: Chat) ->
     assert chat.opened == 0
 
 
+def test_a_message_that_could_not_be_written_down_ends_the_question_too(chat: Chat) -> None:
+    memory = chat.home.places.data / "whatsapp.sqlite3"
+    assert chat.says("unlock the front door") == ASKED
+    memory.rename(memory.with_suffix(".kept"))
+    assert chat.says("no") == replies.NOT_WRITTEN_DOWN
+    memory.with_suffix(".kept").rename(memory)
+    assert chat.says("yes") == replies.NOTHING_TO_CONFIRM
+    assert chat.opened == 0
+
+
 def test_too_many_messages_end_the_question_too(chat: Chat) -> None:
-    for _ in range(11):
-        chat.says("help")
+    chat.limit = RateLimit(burst=1, every=3600)
+    chat.restart()
     assert chat.says("unlock the front door") == ASKED
     assert chat.says("status") == replies.TOO_MUCH
     assert chat.ingress.pending(f"whatsapp:{JOHN}") is None
