@@ -224,6 +224,18 @@ def test_ten_yes_at_once_are_one(chat: Chat) -> None:
     assert chat.opened == 1
 
 
+def test_many_messages_of_one_person_at_once_open_no_more_than_was_asked_and_confirmed(chat: Chat) -> None:
+    said = ["unlock the front door", "yes", "no", "yes"] * 2
+    with ThreadPoolExecutor(len(said)) as pool:
+        replied = list(pool.map(chat.says, said))
+    done = sum(reply.startswith("Done: the front door is unlocked") for reply in replied)
+    asked = sum(reply.endswith(ASKED) for reply in replied)
+    assert asked == 2
+    assert chat.opened == done <= asked
+    chat.says("no")
+    assert chat.says("yes") == replies.NOTHING_TO_CONFIRM
+
+
 def test_a_restart_forgets_the_question(chat: Chat) -> None:
     chat.says("unlock the front door")
     chat.restart()

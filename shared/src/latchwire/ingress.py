@@ -27,7 +27,7 @@ from latchwire.config.home import Config, Device, Person
 from latchwire.config.reloading import Reloading
 from latchwire.confirmation import Confirming, Question
 from latchwire.health import Health
-from latchwire.limits import Limits
+from latchwire.limits import Limits, Over
 from latchwire.log import event
 from latchwire.model import STATUS, Cause
 from latchwire.protocol.keys import Keyring
@@ -136,8 +136,7 @@ class Ingress:
             return None
         over = self._limits.look(person, device, found.limit)
         if over is not None:
-            return _told(identity, of.refused_here(device, action, Cause.TOO_OFTEN)._replace(
-                wait=over.seconds, told_before=over.told_before))  # fmt: skip
+            return _too_often(identity, device, action, over)
         if self._confirming is None:
             return _told(identity, of.refused_here(device, action, Cause.NEEDS_CONFIRMATION))
         asked = self._confirming.ask(identity=identity, person=person, device=found, action=action)
@@ -238,8 +237,7 @@ class Ingress:
         if action != STATUS:
             over = self._limits.count(decision.person.name, device, found.limit, jti)
             if over is not None:
-                return _told(identity, of.refused_here(device, action, Cause.TOO_OFTEN)._replace(
-                    wait=over.seconds, told_before=over.told_before))  # fmt: skip
+                return _too_often(identity, device, action, over)
         answer = self.sender.ask(agent=found.agent, device=device, action=action, sub=identity, jti=jti, **options)
         done = answer.ending is of.Ending.DONE
         event(
@@ -288,6 +286,11 @@ def _not_allowed(identity: str, device: str, action: str, decision: NotAllowed) 
         device=device, action=action, who=identity, outcome="refused", cause=Cause.FORBIDDEN.wire,
     )  # fmt: skip
     return of.refused_here(device, action, Cause.FORBIDDEN, decision.reason)
+
+
+def _too_often(identity: str, device: str, action: str, over: Over) -> Answer:
+    refusal = of.refused_here(device, action, Cause.TOO_OFTEN)
+    return _told(identity, refusal._replace(wait=over.seconds, told_before=over.told_before))
 
 
 def _told(identity: str, refusal: Answer) -> Answer:
