@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose check format lock clean omega test-omega soak bench
+.PHONY: help run whatsapp tweet test test-compose test-languages conformance check format lock clean omega test-omega soak bench
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -24,6 +24,13 @@ test: ## set up what is missing, then run every test
 
 test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
 	@scripts/test-compose $(ARGS)
+
+test-languages: ## try the lamp in Python, JavaScript and shell from outside (docs/other-languages.md)
+	@AGENT= scripts/test-languages $(ARGS)
+
+conformance: ## try an agent of your own: make conformance AGENT="./my-agent"
+	@test -n "$$AGENT" || { echo 'Say what starts it:  make conformance AGENT="./my-agent"'; exit 2; }
+	@scripts/test-languages $(ARGS)
 
 omega: ## build dist/relay-agent.pyz and dist/relay-agent_VERSION_all.ipk for the Onion Omega
 	@scripts/setup

@@ -15,11 +15,13 @@ from typing import Any, Final, Self
 
 from bench.measuring import Variant, in_turns
 from bench.row import Missing
-from bench.worker import Worker
+from bench.worker import Worker, python
 from support.broker import TOP, Broker
 from support.house import House, example
 
 CACHE: Final = TOP / ".cache/bench"
+BARE: Final = "bare"
+"""The login of the peers that answer."""
 _PEERS: Final = Path(__file__).parent / "peers"
 
 
@@ -62,6 +64,17 @@ class Lab:
             rounds, seconds = max(5, rounds // 10), seconds / 10
         return in_turns(variants, rounds=rounds, seconds=seconds)
 
+    # ----------------------------------------------------------------------------- what it is beside
+
+    def bare_paho(self, broker: Broker, kind: str = "nodelay", *, answering: str = "answer") -> Worker:
+        """The asking end of a round trip by bare paho-mqtt, with its answering end; see ``peers/bare_paho.py``."""
+        self.bare_answer(broker, kind, answering=answering)
+        return self.peer("bare_paho", "ask", *words(broker, asks=True, kind=kind), kind)
+
+    def bare_answer(self, broker: Broker, kind: str = "nodelay", *, answering: str = "answer") -> Worker:
+        """The answering end alone."""
+        return self.peer("bare_paho", answering, *words(broker, asks=False, kind=kind), kind)
+
     # ----------------------------------------------------------------------------------- real parts
 
     def house(self, document: Mapping[str, Any] | None = None, *, name: str = "house", **variables: str) -> House:
@@ -81,6 +94,10 @@ class Lab:
         self._running.callback(made.close)
         return made
 
+    def peer(self, name: str, *arguments: object) -> Worker:
+        """One of ``bench/peers/``, in a process of its own."""
+        return self.worker(python(f"bench.peers.{name}", *arguments), environment=environment())
+
     def compiled(self, source: str, *options: str) -> str:
         """The program made from a C file in ``bench/peers/``.
 
@@ -96,9 +113,16 @@ class Lab:
         return str(program)
 
 
-def login(broker: Broker, name: str) -> tuple[str, int, str, str]:
-    """What a bare client needs to connect: host, port, name, password."""
-    return broker.host, broker.port, name, broker.logins[name]
+def words(broker: Broker, *, asks: bool, kind: str) -> list[str]:
+    """What a bare peer is started with: host, port, login, password, and the topics of a command and its answer.
+
+    They are as long as ours, and the access list allows them: who answers is ``bare``, who asks is ``twitter``.
+    """
+    if BARE not in broker.logins:
+        broker.add_login(BARE, "what a bare peer says")
+    name = "twitter" if asks else BARE
+    topic = f"latchwire/{BARE}/{kind}"
+    return [broker.host, str(broker.port), name, broker.logins[name], f"{topic}/command", f"{topic}/receipt/twitter"]
 
 
 def environment() -> dict[str, str]:

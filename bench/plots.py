@@ -47,7 +47,7 @@ def _distribution(axes: Any, plot: Mapping[str, Any]) -> None:
         shares = [(index + 0.5) / len(ordered) * 100 for index in range(len(ordered))]
         middle = ordered[len(ordered) // 2]
         label = f"{name}: {_plain(middle)}"
-        axes.plot(ordered, shares, DASHES[number % 7], color=COLOURS[number % 7], label=label, linewidth=1.6)
+        axes.plot(ordered, shares, linestyle=DASHES[number % 7], color=COLOURS[number % 7], label=label, linewidth=1.6)
         least.append(ordered[0])
         most.append(ordered[min(len(ordered) - 1, int(len(ordered) * 0.995))])
     axes.set(xscale="log", xlim=(min(least) * 0.9, max(most) * 1.2), ylim=(0, 100))
@@ -59,7 +59,9 @@ def _distribution(axes: Any, plot: Mapping[str, Any]) -> None:
 def _lines(axes: Any, plot: Mapping[str, Any]) -> None:
     for number, (name, points) in enumerate(plot["series"].items()):
         xs, ys = zip(*points, strict=True)
-        axes.plot(xs, ys, DASHES[number % 7], marker="o", color=COLOURS[number % 7], label=name, linewidth=1.6)
+        axes.plot(
+            xs, ys, linestyle=DASHES[number % 7], marker="o", color=COLOURS[number % 7], label=name, linewidth=1.6
+        )
     if plot.get("log_x"):
         axes.set_xscale("log")
         ticks = sorted({x for points in plot["series"].values() for x, _ in points})

@@ -1,6 +1,6 @@
 """Our asking side, one command at a time, each ended by a verified receipt.
 
-    asking HOST PORT STATE AGENT DEVICE
+    asking HOST PORT STATE AGENT DEVICE ISSUER
 
 It alternates between the two states of the device, so that each command moves something.
 """
@@ -11,28 +11,30 @@ from pathlib import Path
 
 from bench.worker import serve_samples
 from latchwire.bus import Endpoint, Login
+from latchwire.config.loading import load
 from latchwire.config.places import Places
+from latchwire.model import Kind
 from latchwire.sender import Ending, Sender
 
-ISSUER = "manual"
 
-
-def main(host: str, port: str, state: str, agent: str, device: str) -> None:
+def main(host: str, port: str, state: str, *words: str) -> None:
     """Runs it."""
+    agent, device, issuer = words
     places = Places(Path(state))
     sender = Sender(
-        issuer=ISSUER,
-        keyring=places.keyring(ISSUER),
+        issuer=issuer,
+        keyring=places.keyring(issuer),
         endpoint=Endpoint(host, int(port)),
-        login=Login(ISSUER, places.password(ISSUER)),
+        login=Login(issuer, places.password(issuer)),
         announce=False,
         connect_seconds=10,
     )
     sender.start()
-    actions = itertools.cycle(("unlock", "lock"))
+    kind = load(places.config).devices[device].kind
+    actions = itertools.cycle(("unlock", "lock") if kind is Kind.LOCK else ("on", "off"))
 
     def once() -> None:
-        answer = sender.ask(agent=agent, device=device, action=next(actions), sub=f"{ISSUER}:bench")
+        answer = sender.ask(agent=agent, device=device, action=next(actions), sub=f"{issuer}:bench")
         if answer.ending is not Ending.DONE:
             raise SystemExit(f"not done: {answer}")
 

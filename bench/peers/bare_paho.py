@@ -4,8 +4,9 @@
     bare_paho ask    HOST PORT NAME PASSWORD COMMAND_TOPIC ANSWER_TOPIC DELAY
 
 The answering side answers in ``on_message`` and runs ``loop_forever``; the asking side has ``loop_start`` and a queue.
-QoS 1 both ways, TCP_NODELAY on (``DELAY`` is ``nodelay``) or left as it is (``nagle``), which is paho's default.
-``answer-after`` answers from a thread of its own, as everything does that works hardware.
+QoS 1 both ways, TCP_NODELAY on, MQTT 3.1.1, which is paho's default. ``DELAY`` is ``nodelay``, or ``nagle``:
+TCP_NODELAY left as it is; or ``mqtt5``: the same on MQTT 5, with a Message Expiry Interval on the command, as ours
+has it. ``answer-after`` answers from a thread of its own, as everything does that works hardware.
 """
 
 import queue
@@ -15,7 +16,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from bench.worker import serve_samples
 
@@ -26,9 +29,10 @@ def connected(words: Sequence[str], hear: str, heard: Callable[[bytes], object])
     """A client that is connected and subscribed; the words are host, port, name, password, …, the delay."""
     host, port, name, password, *_, delay = words
     subscribed = threading.Event()
-    client = paho.Client(CallbackAPIVersion.VERSION2)
+    protocol = MQTTProtocolVersion.MQTTv5 if delay == "mqtt5" else MQTTProtocolVersion.MQTTv311
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
     client.username_pw_set(name, password)
-    if delay == "nodelay":
+    if delay != "nagle":
         client.on_socket_open = _no_delay
     client.on_connect = lambda *_: void(client.subscribe(hear, qos=1))
     client.on_subscribe = lambda *_: subscribed.set()
@@ -53,7 +57,11 @@ def main(part: str, *words: str) -> None:
         client = connected(words, answer, answers.put)
 
         def once() -> None:
-            client.publish(command, b"unlock", qos=1)
+            expiry = None
+            if words[-1] == "mqtt5":
+                expiry = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+                expiry.MessageExpiryInterval = 35
+            client.publish(command, b"unlock", qos=1, properties=expiry)
             answers.get(timeout=ANSWER_SECONDS)
 
         serve_samples(once)

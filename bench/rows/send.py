@@ -2,23 +2,26 @@
 
 from typing import Final
 
-from bench.lab import Lab, environment, login
+from bench.lab import Lab, words
 from bench.measuring import Variant
 from bench.row import COMPILER, LIBMOSQUITTO, Check, Outcome, Row
 from bench.statistics import p50, p99, pooled, ratio
-from bench.worker import Worker, python
-from support.broker import Broker
 
 OURS: Final = "Latchwire, signed"
+RELAY: Final = "Latchwire, signed, and a simulated relay chip"
 PAHO: Final = "bare paho, unsigned"
+PAHO5: Final = "bare paho on MQTT 5, unsigned"
 FLOOR: Final = "libmosquitto in C, unsigned"
 NAGLE: Final = "bare paho, Nagle's algorithm left on"
 
 NOTES: Final = """
-One command at a time, QoS 1, each ended by its verified receipt: the real relay agent on a simulated chip (write, read
-back), and our sender in a process of its own. The peer is what one would write with paho-mqtt alone: `loop_start` and
-a queue on the asking side, an answer from `on_message` on the other, the word `unlock` both ways. All of them have
-TCP_NODELAY on and the same broker, with its access list.
+One command at a time, QoS 1, each ended by its verified receipt: our sender and the kit's agent with a switch in
+memory, in a process each, on MQTT 5 as they come. Every command moves the switch, so each also publishes a new state
+and writes a line of log. The peer is what one would write with paho-mqtt alone: `loop_start` and a queue on the
+asking side, an answer from `on_message` on the other, the word `unlock` both ways, MQTT 3.1.1, which is paho's
+default; on MQTT 5 it has the Message Expiry Interval that our commands have. All of them have TCP_NODELAY on and the
+same broker, with its access list. *A simulated relay chip* is the real relay agent: its simulation of the chip's
+registers is part of that time, where real hardware has its bus.
 
 *Nagle's algorithm left on* is bare paho as it comes, against the same broker: the trap that `bus/library.py`
 (`TCP_NODELAY`) and `broker/mosquitto.conf` (`set_tcp_nodelay`) close. It shows where an answer is published from
@@ -33,22 +36,24 @@ reads the chip, logs a line and publishes the new state.
 def run(lab: Lab) -> Outcome:
     """Measures."""
     house = lab.house()
+    broker, state = house.broker, house.places.state
     house.start("relay-agent")
-    broker = house.broker
-    ours = lab.worker(
-        python("bench.peers.asking", broker.host, broker.port, house.places.state, "omega", "front-door"),
-        environment=environment(),
-    )
+    lab.peer("kit_agent", broker.host, broker.port, state, "magiq")
     program = lab.compiled("round_trip.c", "-lmosquitto")
-    lab.worker([program, "answer", *_words(broker, "magiq", "c")])
-    floor = lab.worker([program, "ask", *_words(broker, "twitter", "c")])
+    lab.worker([program, "answer", *words(broker, asks=False, kind="c")])
     variants = {
-        OURS: Variant(ours.measure, 20),
-        PAHO: Variant(_paho(lab, broker, "nodelay", "answer").measure, 20),
-        FLOOR: Variant(floor.measure, 20),
-        NAGLE: Variant(_paho(lab, broker, "nagle", "answer-after").measure, 1),
+        OURS: lab.peer("asking", broker.host, broker.port, state, "magiq", "light", "whatsapp"),
+        PAHO5: lab.bare_paho(broker, "mqtt5"),
+        PAHO: lab.bare_paho(broker, "nodelay"),
+        FLOOR: lab.worker([program, "ask", *words(broker, asks=True, kind="c")]),
+        RELAY: lab.peer("asking", broker.host, broker.port, state, "omega", "front-door", "manual"),
+        NAGLE: lab.bare_paho(broker, "nagle", answering="answer-after"),
     }
-    found = lab.turns(variants, rounds=250, seconds=60)
+    found = lab.turns(
+        {name: Variant(worker.measure, 1 if name == NAGLE else 20) for name, worker in variants.items()},
+        rounds=250,
+        seconds=60,
+    )
     checks = (
         Check("p50 / bare paho's p50", ratio(found[OURS], found[PAHO]), 1.25, missed=MISSED),
         Check("p99 / bare paho's p99", ratio(found[OURS], found[PAHO], p99), 1.25, missed=MISSED),
@@ -58,6 +63,8 @@ def run(lab: Lab) -> Outcome:
     told = [
         f"{name}: p50 {p50(each):.0f} µs, p99 {p99(each):.0f} µs, {len(each)} times" for name, each in samples.items()
     ]
+    on_5 = ratio(found[OURS], found[PAHO5])
+    told.append(f"Ours beside bare paho on MQTT 5, too: {on_5.value:.2f} × its p50 [{on_5.low:.2f} to {on_5.high:.2f}]")
     plot = {
         "kind": "distribution",
         "file": "send",
@@ -66,27 +73,6 @@ def run(lab: Lab) -> Outcome:
         "x": "µs (logarithmic)",
     }
     return Outcome(checks, told, NOTES, (plot,), {"turns": "the plot's series, 20 samples a turn"})
-
-
-def _paho(lab: Lab, broker: Broker, delay: str, answering: str) -> Worker:
-    lab.worker(
-        python("bench.peers.bare_paho", answering, *_words(broker, "magiq", delay), delay), environment=environment()
-    )
-    command = python("bench.peers.bare_paho", "ask", *_words(broker, "twitter", delay), delay)
-    return lab.worker(command, environment=environment())
-
-
-def _words(broker: Broker, name: str, device: str) -> list[str]:
-    """A login and two topics that the access list allows to it."""
-    host, port, name, password = login(broker, name)
-    return [
-        host,
-        str(port),
-        name,
-        password,
-        f"latchwire/magiq/{device}/command",
-        f"latchwire/magiq/{device}/receipt/twitter",
-    ]
 
 
 ROW: Final = Row(

@@ -28,8 +28,8 @@ SAMPLE: Final = 20
 """Calls in one sample: a call alone is too short for the clock."""
 COMMANDS: Final = 100_000
 NOTES: Final = f"""
-The verdict is all of it, as the agent's bus thread does it: size, three parts, header, key, signature in constant time,
-base64url in its only spelling, JSON without doubles, each claim's form, address, nonce window, replay memory,
+The verdict is all of it, as the agent's bus thread does it: size, three parts, header, key, signature in constant
+time, base64url in its only spelling, JSON without doubles, each claim's form, address, nonce window, replay memory,
 permission. Every command is fresh and is remembered. In one process, no network; a sample is the mean of {SAMPLE}
 commands.
 

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from latchwire.config.reloading import Reloading
+from latchwire.config.environment import environment
 from latchwire.confirmation import Confirming, Pins, hashes
-from latchwire.ingress import Ingress
+from latchwire.kit.ingress import Ingress
 from latchwire_whatsapp_webhook import replies
 from latchwire_whatsapp_webhook.app import Signing, create_app
 from latchwire_whatsapp_webhook.asking import Asking
@@ -64,11 +64,9 @@ class Chat:
         """Starts the webhook, as a new process would."""
         places, running = self.home.places, ExitStack()
         self.running = self.stack.enter_context(running)
-        self.ingress = Ingress(
-            issuer="whatsapp", service="test", config=Reloading(places.config), keyring=places.keyring("whatsapp"),
-            endpoint=self.home.endpoint(), login=self.home.login("whatsapp"), announce=False,
-            confirming=Confirming(Pins(places), clock=self.clock),
-        )  # fmt: skip
+        variables = environment(places.state)
+        self.ingress = Ingress(issuer="whatsapp", service="test", places=places, variables=variables, asks_back=True)
+        self.ingress._confirming = Confirming(Pins(places), clock=self.clock)
         household, journal = Household(self.ingress), Journal(path=places.data / "whatsapp.sqlite3")
         asking = Asking(ask=household.ask)
         conversation = Conversation(journal=journal, who=household.who, asking=asking, ask_back=household,

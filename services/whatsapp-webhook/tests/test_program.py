@@ -20,7 +20,9 @@ from latchwire.config.home import agent_extract
 from latchwire.config.loading import load
 from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
+from latchwire.kit.ingress import make
 from latchwire.model import State
+from latchwire.service.frame import Running
 from latchwire.service.home import endpoint, login
 from latchwire_whatsapp_webhook.main import Webhook
 from latchwire_whatsapp_webhook.say import main as say
@@ -92,8 +94,11 @@ class House:
         agent.start()
         self.stack.callback(agent.stop)
 
-    def start_webhook(self) -> Webhook:
-        webhook = Webhook(places=self.places, variables=self.variables)
+    def webhook(self) -> Running:
+        return make(Webhook, issuer="whatsapp", name="test", places=self.places, variables=self.variables)
+
+    def start_webhook(self) -> Running:
+        webhook = self.webhook()
         webhook.start()
         self.stack.callback(webhook.stop)
         wait_until(lambda: webhook.health().ok, "the webhook is connected")
@@ -161,7 +166,7 @@ def test_without_an_agent_nobody_is_listening_and_without_a_webhook_the_cure_is_
 def test_invented_people_beside_real_credentials_are_refused(house: House) -> None:
     house.variables["TWILIO_AUTH_TOKEN"] = "a-real-token"
     with pytest.raises(ConfigurationError, match="invented"):
-        Webhook(places=house.places, variables=house.variables)
+        house.webhook()
 
 
 def test_the_program_serves_tells_its_health_and_ends_at_sigterm(house: House) -> None:

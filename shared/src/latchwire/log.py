@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Final, TextIO
 
+__all__ = ["event"]
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/+@#*,-]+\Z", re.ASCII)
 
 

@@ -7,6 +7,8 @@ These are named tuples and enumerations rather than dataclasses, because the age
 import enum
 from typing import Final, NamedTuple
 
+__all__ = ["STATE_AFTER", "STATUS", "TOGGLE", "Again", "Cause", "Happened", "Kind", "Outcome", "State", "Where"]
+
 
 class State(enum.StrEnum):
     """What a device is, read back from the hardware; ``unknown`` where it could not be read."""
@@ -29,6 +31,11 @@ class Kind(enum.StrEnum):
         """The actions that a device of this kind knows, ``status`` among them."""
         return _ACTIONS[self]
 
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that a device of this kind can have, ``unknown`` among them."""
+        return _STATES[self]
+
 
 STATUS: Final = "status"
 TOGGLE: Final = "toggle"
@@ -36,6 +43,11 @@ TOGGLE: Final = "toggle"
 _ACTIONS: Final = {
     Kind.LOCK: ("lock", "unlock", TOGGLE, STATUS),
     Kind.SWITCH: ("on", "off", TOGGLE, STATUS),
+}
+
+_STATES: Final = {
+    Kind.LOCK: (State.LOCKED, State.UNLOCKED, State.UNKNOWN),
+    Kind.SWITCH: (State.ON, State.OFF, State.UNKNOWN),
 }
 
 STATE_AFTER: Final = {"lock": State.LOCKED, "unlock": State.UNLOCKED, "on": State.ON, "off": State.OFF}

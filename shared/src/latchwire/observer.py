@@ -11,32 +11,93 @@ from typing import NamedTuple
 from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Subscription
 from latchwire.errors import TokenError
-from latchwire.model import Cause, State
+from latchwire.model import Cause, Outcome, State
 from latchwire.protocol.claims import Command, Receipt, parse_command, parse_receipt
 from latchwire.protocol.keys import Keyring
 from latchwire.protocol.token import COMMAND, RECEIPT, parse_claims, split
 
 
 class CommandSeen(NamedTuple):
-    """A command passed."""
+    """Somebody asked for something; whether it was done, a receipt says.
+
+    Attributes:
+        agent: whose device it is.
+        device: which.
+        command: all that it says.
+        verified: signed with a key that this observer holds, for just this device. Else anybody with a login at the
+            broker may have made it up.
+    """
 
     agent: str
     device: str
     command: Command
     verified: bool
 
+    @property
+    def who(self) -> str:
+        """Who asked: ``whatsapp:+15555550100``."""
+        return self.command.sub
+
+    @property
+    def action(self) -> str:
+        """What for."""
+        return self.command.act
+
 
 class ReceiptSeen(NamedTuple):
-    """A receipt passed."""
+    """An agent says what came of a command.
+
+    Attributes:
+        agent: whose device it is.
+        device: which.
+        receipt: all that it says.
+        verified: as in :class:`CommandSeen`.
+    """
 
     agent: str
     device: str
     receipt: Receipt
     verified: bool
 
+    @property
+    def who(self) -> str:
+        """Who asked: ``whatsapp:+15555550100``; "" if the command was malformed."""
+        return self.receipt.sub
+
+    @property
+    def action(self) -> str:
+        """What for; "" if the command was malformed."""
+        return self.receipt.act
+
+    @property
+    def outcome(self) -> Outcome:
+        """``done``, ``refused`` or ``failed``."""
+        return self.receipt.outcome
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it was not done."""
+        return self.receipt.cause
+
+    @property
+    def state(self) -> State:
+        """What was read back from the hardware after acting."""
+        return self.receipt.state
+
 
 class StateSeen(NamedTuple):
-    """A device's state; ``retained``: it was so before this observer came."""
+    """A device's state. It is not signed: for people and dashboards.
+
+    Attributes:
+        agent: whose device it is.
+        device: which.
+        state: as read back.
+        cause: why it is unknown.
+        by: who made it so; "" if nobody who asked did.
+        locks_in: seconds until a lock locks by itself.
+        simulated: whether there is no hardware behind it.
+        retained: it was so before this observer connected: not news.
+    """
 
     agent: str
     device: str
@@ -49,7 +110,15 @@ class StateSeen(NamedTuple):
 
 
 class AlertSeen(NamedTuple):
-    """Something that an agent could not answer."""
+    """Something that an agent could not answer, as a command with a bad signature.
+
+    Attributes:
+        agent: who tells it.
+        cause: why.
+        device: which, or "".
+        kid: whose key was named, or "".
+        times: how often within ten seconds.
+    """
 
     agent: str
     cause: Cause
@@ -59,7 +128,13 @@ class AlertSeen(NamedTuple):
 
 
 class AvailabilitySeen(NamedTuple):
-    """A service came or went."""
+    """A service came or went.
+
+    Attributes:
+        name: its login.
+        online: whether it is there.
+        retained: it was so before this observer connected: not news.
+    """
 
     name: str
     online: bool
@@ -67,7 +142,13 @@ class AvailabilitySeen(NamedTuple):
 
 
 class StatusSeen(NamedTuple):
-    """A service told how it is."""
+    """A service told how it is.
+
+    Attributes:
+        name: its login.
+        status: as docs/protocol.md describes it: ``health``, ``troubles``, ``notes`` and more.
+        retained: it was so before this observer connected: not news.
+    """
 
     name: str
     status: Mapping[str, object]
@@ -75,7 +156,13 @@ class StatusSeen(NamedTuple):
 
 
 class NonceSeen(NamedTuple):
-    """An agent has a new nonce."""
+    """An agent has a new nonce.
+
+    Attributes:
+        agent: which.
+        nonce: it.
+        retained: it was so before this observer connected: not news.
+    """
 
     agent: str
     nonce: str
@@ -83,7 +170,12 @@ class NonceSeen(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Something that is none of the above: a payload that is not what its topic promises."""
+    """Something that is none of the above: a payload that is not what its topic promises.
+
+    Attributes:
+        topic: where.
+        detail: what is wrong with it.
+    """
 
     topic: str
     detail: str
@@ -93,7 +185,7 @@ Event = CommandSeen | ReceiptSeen | StateSeen | AlertSeen | AvailabilitySeen | S
 
 
 class Observer:
-    """A connection that hears everything and says nothing.
+    """A connection that hears everything, and says at most that it is there.
 
     Args:
         keyring: the keys by which commands and receipts are verified; may be empty.
@@ -101,6 +193,8 @@ class Observer:
         login: one that may read all (``observer``).
         on_event: called for each event, one after the other.
         on_connection: told "" when it is ready, else why it is not connected.
+        name: under which it tells others that it is there, which its login has to allow; "" to say nothing.
+        status: what it then tells of itself.
     """
 
     def __init__(
@@ -111,13 +205,17 @@ class Observer:
         login: Login,
         on_event: Callable[[Event], None],
         on_connection: Callable[[str], None],
+        name: str = "",
+        status: Callable[[], str] = str,
     ) -> None:
         self._keyring, self._on_event, self._on_connection = keyring, on_event, on_connection
+        self._name, self._status = name, status
         self._bus = Bus(
             endpoint=endpoint,
             login=login,
             listener=self,
             subscriptions=(Subscription(f"{topics.ROOT}/#", topics.nonce(topics.SELF_TEST)),),
+            will=(topics.availability(name), "offline") if name else None,
         )
 
     def start(self) -> None:
@@ -126,10 +224,18 @@ class Observer:
 
     def stop(self) -> None:
         """Disconnects."""
-        self._bus.stop()
+        self._bus.stop([(topics.availability(self._name), "offline")] if self._name else [])
+
+    def publish_status(self) -> None:
+        """Tells how it is, if it tells anything."""
+        if self._name:
+            self._bus.publish(topics.status(self._name), self._status(), retained=True)
 
     def connected(self) -> None:
-        """Nothing is said."""
+        """Says that it is there, if it says anything."""
+        if self._name:
+            self._bus.publish(topics.availability(self._name), "online", retained=True)
+            self.publish_status()
 
     def ready(self) -> None:
         """All that is retained was heard before this."""

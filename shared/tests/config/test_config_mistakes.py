@@ -43,8 +43,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed("people", to=GONE),
      "people: is missing: Who may do something. Who is not in this list may do nothing."),
     (changed("devises", to={}),
-     ("devises: there is no such key; there are: $schema, agents, devices, people, hashtags, words, ingresses; "
-     'did you mean "devices"?')),
+     ("devises: there is no such key; there are: $schema, agents, devices, people, hashtags, words, ingresses, "
+      'observers; did you mean "devices"?')),
     (changed("agents", "omega", "runs", to="her"),
      'agents.omega.runs: "her" is none of: simulated, here, elsewhere; did you mean "here"?'),
     (changed("agents", "omega", "runs", to=GONE),

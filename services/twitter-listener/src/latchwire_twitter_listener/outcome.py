@@ -1,8 +1,7 @@
 """How asking ended, in a sentence for the person who posted. It may be read by everybody, so it is short."""
 
+from latchwire.kit.ingress import Answer, Ending, waiting
 from latchwire.model import Happened
-from latchwire.sender import Answer, Ending
-from latchwire.sender.answer import waiting
 
 
 def sentence(answer: Answer) -> str:

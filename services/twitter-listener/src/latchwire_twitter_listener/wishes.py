@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from latchwire.config.home import Config
+from latchwire.kit.ingress import Config
 from latchwire_twitter_listener.answers import How
 from latchwire_twitter_listener.obeying import FRESH_SECONDS, Target
 from latchwire_twitter_listener.people import Person

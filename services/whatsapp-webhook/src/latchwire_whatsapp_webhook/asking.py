@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Final, NamedTuple
 
+from latchwire.kit.ingress import Answer, Ending
 from latchwire.model import Cause, Happened
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook.seams import Ask, OnLate
 
 SECONDS: Final = 12.0

@@ -11,11 +11,10 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from latchwire.config.home import Confirm
-from latchwire.confirmation import Question as Back
+from latchwire.kit.ingress import Answer, Confirm, Ending
+from latchwire.kit.ingress import Question as Back
 from latchwire.log import event
 from latchwire.model import STATUS
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook import replies
 from latchwire_whatsapp_webhook.asking import Asking, Question
 from latchwire_whatsapp_webhook.incoming import Incoming

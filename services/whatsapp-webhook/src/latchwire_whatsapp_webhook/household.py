@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from latchwire.confirmation import Question
-from latchwire.ingress import Ingress
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer, Ingress, Question
 from latchwire_whatsapp_webhook.seams import OnLate, Person
 from latchwire_whatsapp_webhook.words import Device
 

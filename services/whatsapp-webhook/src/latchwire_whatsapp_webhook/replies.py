@@ -8,11 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from latchwire.config.home import Confirm
-from latchwire.confirmation import Question
+from latchwire.kit.ingress import Answer, Confirm, Ending, Question, waiting
 from latchwire.model import STATUS, TOGGLE, Cause, Happened, State
-from latchwire.sender import Answer, Ending
-from latchwire.sender.answer import waiting
 from latchwire_whatsapp_webhook.words import Device
 
 NOTHING: Final = ""

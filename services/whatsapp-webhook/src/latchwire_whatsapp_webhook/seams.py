@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from latchwire.confirmation import Question
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer, Question
 from latchwire_whatsapp_webhook.words import Device, Words
 
 

@@ -14,8 +14,8 @@ from latchwire.config.wording import meant, spoken
 from latchwire.confirmation import Confirming, Pins
 from latchwire.errors import ConfigurationError
 from latchwire.ingress import Ingress
-from latchwire.protocol.keys import Key, Keyring
-from latchwire.service.home import endpoint, login
+from latchwire.protocol.keys import Keyring
+from latchwire.service.home import all_keys, endpoint, login
 
 OBSERVER = "observer"
 
@@ -58,14 +58,7 @@ class Place(NamedTuple):
 
     def all_keys(self) -> Keyring:
         """Every key that lies in the state folder, for verifying what passes."""
-        config = self.config.current()
-        keys: dict[tuple[str, str], Key] = {}
-        for name in (*config.issuers(), *config.agents):
-            try:
-                keys |= {(key.kid, key.agent): key for key in self.places.keyring(name)}
-            except ConfigurationError:
-                continue  # `latchwire check` tells; here it is only not verified
-        return Keyring(keys.values())
+        return all_keys(self.places, self.config.current())
 
 
 def here() -> Place:

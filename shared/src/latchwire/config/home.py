@@ -134,6 +134,7 @@ class Config:
         hashtags: by hashtag, case-folded and without ``#``, the device and the action.
         words: by action, or by ``yes``, ``list``, ``help`` and ``ignore``, the words of other languages, as written.
         ingresses: by issuer the settings of its service (``source``, ``postsPerDay`` …); none if not written.
+        observers: by name the settings of observers of somebody's own.
         digest: twelve hex digits of the content, by which two services see that they use the same.
     """
 
@@ -143,6 +144,7 @@ class Config:
     hashtags: Mapping[str, tuple[str, str]]
     words: Mapping[str, tuple[str, ...]]
     ingresses: Mapping[str, Mapping[str, Any]]
+    observers: Mapping[str, Mapping[str, Any]]
     digest: str
 
     def devices_of(self, agent: str) -> tuple[Device, ...]:

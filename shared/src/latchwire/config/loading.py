@@ -83,14 +83,17 @@ def _config(document: dict[str, Any]) -> Config:
             {tag[1:].casefold(): _said(said) for tag, said in document.get("hashtags", {}).items()}
         ),
         words=MappingProxyType({action: tuple(words) for action, words in document.get("words", {}).items()}),
-        ingresses=MappingProxyType(
-            {name: MappingProxyType(item) for name, item in document.get("ingresses", {}).items()}
-        ),
+        ingresses=_each(document.get("ingresses", {})),
+        observers=_each(document.get("observers", {})),
         digest=digest(document),
     )
     for name in config.agents:
         agent_extract(config, name)  # the agent itself has the last word on what it can read
     return config
+
+
+def _each(section: dict[str, dict[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    return MappingProxyType({name: MappingProxyType(item) for name, item in section.items()})
 
 
 def _agent(name: str, item: dict[str, Any]) -> Agent:

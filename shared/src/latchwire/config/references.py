@@ -47,14 +47,18 @@ class _Check:
 
     def agents(self) -> None:
         named = {*RESERVED, *BUILT_IN_ISSUERS, *self._section("ingresses")}
+        observers = {*self._section("observers")}
         for name, item in self._items("agents"):
-            if name in named:
-                self._tell(["agents", name], "an ingress or the broker has this name already; choose another")
+            if name in named | observers:
+                who = "an observer" if name in observers else "an ingress or the broker"
+                self._tell(["agents", name], f"{who} has this name already; choose another")
             for key in {"name", "devices"} & set(item):
                 self._tell(["agents", name, key], "there is no such key; devices stand in their own section")
         for name in self._section("ingresses"):
             if name in RESERVED:
                 self._tell(["ingresses", name], "the broker needs this name itself; choose another")
+        for name in observers & named:
+            self._tell(["observers", name], "an ingress or the broker has this name already; choose another")
 
     def obeys(self) -> None:
         for agent, item in self._items("agents"):
