@@ -7,6 +7,8 @@ Data goes one way: heard, allowed, signed, carried, verified, done, told. The fl
 ``bus``                            the only module that knows paho-mqtt
 ``config``, ``access``             the user's file; people and permissions
 ``actuator``, ``sender``           the two kits: acting and asking
+``confirmation``, ``limits``       asking back, PINs; how often one person may work one device
+``ingress``                        the whole asking side: may they, confirmed, signed, told
 ``service``                        the process of a service, and what it reads
 ``kit``                            what services are made from, ours and anybody's: docs/api.md
 ``cli``                            the command line

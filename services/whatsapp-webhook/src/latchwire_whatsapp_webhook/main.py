@@ -62,6 +62,7 @@ class Webhook:
             journal=self._journal,
             who=household.who,
             asking=self._asking,
+            ask_back=household,
             send=late.sender(account=account, token=token) if account and token else None,
         )
         app = create_app(
@@ -109,4 +110,5 @@ def main() -> int:
         version=__version__,
         variables=("TWILIO_", "PUBLIC_BASE_URL", "TRUST_PROXY", "WEBHOOK_"),
         summary=where,
+        asks_back=True,
     )

@@ -62,6 +62,10 @@ STATUS_WORDS: Final = frozenset(("", "status", "state", "status of", "state of")
 """What may stand beside a device's name to ask for its state; nothing will do."""
 STATUS_FILLERS: Final = FILLERS | DETERMINERS | frozenset((QUESTION_MARK,))
 
+YES: Final = "yes"
+YES_WORDS: Final = frozenset((YES, "y", "yep", "yeah", "confirm"))
+"""Confirm, as a whole message apart from fillers. Not here: "ok" and 👍, which also mean "I have read it"."""
+
 NEGATIONS: Final = negations.NEGATIONS
 """End it wherever they stand, also inside a device's name or an added word. All words that end in ``n't`` do
 too. The other languages' are here only so that no name can hide them: a word that is not known ends it

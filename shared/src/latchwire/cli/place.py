@@ -11,6 +11,7 @@ from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant, spoken
+from latchwire.confirmation import Confirming, Pins
 from latchwire.errors import ConfigurationError
 from latchwire.ingress import Ingress
 from latchwire.protocol.keys import Keyring
@@ -52,6 +53,7 @@ class Place(NamedTuple):
             endpoint=self.endpoint,
             login=login(self.places, MANUAL),
             announce=False,
+            confirming=Confirming(Pins(self.places)),
         )
 
     def all_keys(self) -> Keyring:

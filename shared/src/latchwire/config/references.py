@@ -99,9 +99,15 @@ class _Check:
             if not isinstance(agent, str) or agent not in self.agent_types or self.kinds[name] is None:
                 continue
             kind = str(self.kinds[name])
+            self._confirmed(name, item.get("confirm"))
             for key, sentence in hardware.problems(self.agent_types[agent], kind, item):
                 self._tell(["devices", name, key], sentence)
             self._same_hardware(name, agent, item, taken)
+
+    def _confirmed(self, name: str, written: object) -> None:
+        kind = self.kinds[name]
+        if kind is not None and isinstance(written, (list, dict)):
+            self._known(["devices", name, "confirm"], list(written), kind.actions, f"a {kind} does not know")
 
     def _same_hardware(self, name: str, agent: str, item: dict[str, Any], taken: dict[tuple[object, ...], str]) -> None:
         keys = {"relay": ("channel", "address"), "magiq": ("deviceId",)}.get(self.agent_types[agent])
@@ -228,7 +234,7 @@ class _Check:
                     self._tell(where, f"{quoted(no)} says no, and a no ends every request; take it out")
                 if spoken(word) in names:
                     self._tell(where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word")
-                for kind in Kind:  # "list", "help" and "ignore" are of no kind, and so of each
+                for kind in Kind:  # "yes", "list", "help" and "ignore" are of no kind, and so of each
                     meant_here = action in kind.actions or action not in _EVERY_ACTION
                     other = meanings.setdefault((kind, spoken(word)), action) if meant_here else action
                     if other != action:

@@ -20,6 +20,10 @@ config.json says who that is and what they may do:
 Whether they may, the signature, waiting for the receipt and its verification are done by :meth:`Ingress.ask`; it ends
 with exactly one of the five :class:`Ending`. A person who is taken out of config.json is refused at the next word.
 
+What a device wants to have confirmed is refused, unless the ingress can ask back: ``run(…, asks_back=True)``. Then
+:meth:`Ingress.question` before ``ask`` says whether there is something to confirm, and :meth:`Ingress.confirm` goes on
+with the answer.
+
 The class has ``listen()``, which may block, or be ``async``, and runs in a thread of its own; what it raises is told,
 and it is called again. Or it has ``start()``, which begins to listen elsewhere and returns soon. It may also have:
 
@@ -43,20 +47,22 @@ from typing import Any, Final
 from latchwire import __version__
 from latchwire import ingress as base
 from latchwire.config.examples import check_example_people
-from latchwire.config.home import Config, Person
+from latchwire.config.home import Config, Confirm, Person
 from latchwire.config.identity import whatsapp_id
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
+from latchwire.confirmation import Confirming, Pins, Question
 from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.kit.settings import Settings
 from latchwire.log import event
 from latchwire.sender import Answer, Ending
+from latchwire.sender.answer import waiting
 from latchwire.service.frame import Program, Running, main
 from latchwire.service.home import endpoint, login, variables_at_start
 from latchwire.service.single import SingleMember, Variables
 
-__all__ = ["Answer", "Config", "Ending", "Ingress", "Person", "run", "whatsapp_id"]
+__all__ = ["Answer", "Config", "Confirm", "Ending", "Ingress", "Person", "Question", "run", "waiting", "whatsapp_id"]
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds after which ``listen`` is called again when it ended by itself; the last one is repeated."""
@@ -74,7 +80,9 @@ class Ingress(base.Ingress):
         stopping: set when the service is to end, or to be made anew.
     """
 
-    def __init__(self, *, issuer: str, service: str, places: Places, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, issuer: str, service: str, places: Places, variables: Mapping[str, str], asks_back: bool = False
+    ) -> None:
         config = Reloading(places.config)
         check_example_people(config.current(), variables)
         if issuer not in config.current().issuers():
@@ -91,6 +99,7 @@ class Ingress(base.Ingress):
             keyring=places.keyring(issuer),
             endpoint=endpoint(variables),
             login=login(places, issuer),
+            confirming=Confirming(Pins(places)) if asks_back else None,
         )
 
     @property
@@ -109,6 +118,7 @@ def run(
     variables: Sequence[str] = (),
     summary: Callable[[Mapping[str, str]], str] | None = None,
     made_of: Callable[[Config, Mapping[str, str]], object] | None = None,
+    asks_back: bool = False,
     arguments: Sequence[str] | None = None,
 ) -> int:
     """Runs a service that hears somebody, until SIGTERM or SIGINT.
@@ -123,6 +133,8 @@ def run(
             it is made anew. ``("KEYPAD_",)`` for the issuer ``keypad``, if it is left out.
         summary: a line for the log and ``--check``, of the variables.
         made_of: what it is made of besides ``ingresses.NAME``: when the result changes, it is made anew.
+        asks_back: whether it asks people to confirm what a device wants to have confirmed, by
+            :meth:`Ingress.question`; what it cannot ask about, it cannot do.
         arguments: those of the command line, if they are left out.
 
     Returns:
@@ -140,7 +152,7 @@ def run(
         prefixes=tuple(variables) or (f"{issuer.upper().replace('-', '_')}_",),
         made_of=parts,
         summary=summary or (lambda _: f"ingress {issuer}: {purpose}"),
-        make=lambda found: make(service, issuer=issuer, name=name, places=places, variables=found),
+        make=lambda found: make(service, issuer=issuer, name=name, places=places, variables=found, asks_back=asks_back),
     )
     program = Program(
         name=name,
@@ -154,14 +166,20 @@ def run(
 
 
 def make(
-    service: Callable[[Ingress], object], *, issuer: str, name: str, places: Places, variables: Mapping[str, str]
+    service: Callable[[Ingress], object],
+    *,
+    issuer: str,
+    name: str,
+    places: Places,
+    variables: Mapping[str, str],
+    asks_back: bool = False,
 ) -> Running:
     """Makes the service and its connection; neither has begun.
 
     Raises:
         ConfigurationError: what is missing or wrong.
     """
-    ingress = Ingress(issuer=issuer, service=name, places=places, variables=variables)
+    ingress = Ingress(issuer=issuer, service=name, places=places, variables=variables, asks_back=asks_back)
     try:
         made = service(ingress)
         return _AtWork(ingress, made)
