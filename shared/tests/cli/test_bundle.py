@@ -231,7 +231,13 @@ def test_a_new_bundle_is_seen_and_an_old_one_again_is_none(folder: Path) -> None
     assert list(first.members) == ["omega"]
     assert bundled.find() is first
     (folder / "login").write_text("another\n")
-    assert bundled.find().members["omega"].fingerprint != first.members["omega"].fingerprint
+    second = bundled.find().members["omega"]
+    assert second.fingerprint == first.members["omega"].fingerprint, "a new password is handed to the agent at work"
+    assert second.of_secrets != first.members["omega"].of_secrets
+    assert second.secrets is not None
+    assert second.secrets().login.password == "another"
+    (folder / "ca.crt").write_text((folder / "ca.crt").read_text() + "\n")
+    assert bundled.find().members["omega"].fingerprint != second.fingerprint
 
 
 # --------------------------------------------------------------------------------------------- revoke

@@ -42,6 +42,7 @@ from typing import Any, Final
 
 from latchwire import __version__
 from latchwire import ingress as base
+from latchwire.bus import Login
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import Config, Person
 from latchwire.config.identity import whatsapp_id
@@ -51,6 +52,7 @@ from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.kit.settings import Settings
 from latchwire.log import event
+from latchwire.protocol.keys import Keyring
 from latchwire.sender import Answer, Ending
 from latchwire.service.frame import Program, Running, main
 from latchwire.service.home import endpoint, login, variables_at_start
@@ -202,6 +204,9 @@ class _AtWork:
                 with suppress(RuntimeError):  # it ended by itself just now
                     cancel()
             self._ingress.stop()
+
+    def use(self, keyring: Keyring, login: Login) -> None:
+        self._ingress.use(keyring, login)
 
     def health(self) -> Health:
         return self._ingress.refresh()

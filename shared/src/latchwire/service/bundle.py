@@ -12,7 +12,7 @@ Secrets have to be their owner's alone, and nobody else may be able to write the
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +24,10 @@ from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import parse_keyring
 from latchwire.service.frame import Found, Member, Running
-from latchwire.service.setup import Setup
+from latchwire.service.setup import Secrets, Setup
 
 FILES: Final = ("agent.json", "keyring", "login", "broker.json", "ca.crt", "client.crt", "client.key")
+_SECRETS: Final = ("keyring", "login")
 CA: Final = "ca.crt"
 VERSIONS: Final = ("5", "3.1.1")
 CLOCK: Final = "/var/run/relay-agent.synced"
@@ -120,7 +121,10 @@ class BundledAgent:
     def _member(self, setup: Setup) -> Member:
         config = setup.config
         summary = f"agent {config.name}: from {self._folder}, devices: {', '.join(config.devices) or 'none'}"
-        return Member(_fingerprint(self._folder), summary, lambda: self._make(setup))
+        rest = [name for name in FILES if name not in _SECRETS]
+        of_rest, of_secrets = _fingerprint(self._folder, rest), _fingerprint(self._folder, _SECRETS)
+        secrets = Secrets(setup.keyring, setup.login)
+        return Member(of_rest, summary, lambda: self._make(setup), of_secrets, lambda: secrets)
 
 
 def _plain(path: Path) -> object:
@@ -130,9 +134,9 @@ def _plain(path: Path) -> object:
     return document
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(folder: Path, names: Sequence[str]) -> str:
     made = hashlib.sha256()
-    for name in FILES:
+    for name in names:
         path = folder / name
         made.update(path.read_bytes() if path.exists() else b"\0")
         made.update(b"\0\0")
