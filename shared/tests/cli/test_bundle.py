@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from latchwire.bus import Endpoint
+from latchwire.cli import rotation
 from latchwire.cli.main import main
 from latchwire.config.home import agent_extract
 from latchwire.config.loading import load
@@ -274,6 +275,43 @@ def test_revoking_again_goes_one_generation_on(places: Places) -> None:
     main(["revoke", "omega"])
     main(["revoke", "omega"])
     assert {key.generation for key in places.keyring("omega")} == {3}
+
+
+def test_whoever_revokes_an_issuer_is_told_what_was_meant(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    assert places.config.exists()
+    assert main(["revoke", "whatsapp"]) == 1
+    assert "./latchwire rotate whatsapp --now" in capsys.readouterr().err
+
+
+def test_a_revocation_in_the_midst_of_a_rotation_leaves_one_key_and_nothing_to_rotate(places: Places) -> None:
+    assert main(["rotate", "twitter"]) == 3  # no broker: it is begun and no more
+    main(["revoke", "omega"])
+    kids = {(key.kid, key.agent) for key in places.keyring("twitter")}
+    assert kids == {("twitter/1", "magiq"), ("twitter/3", "omega")}
+    found = rotation.read(places)["twitter"]
+    steps = {agent: rotation.step(places, found, agent) for agent in found.agents}
+    assert steps == {"omega": rotation.Step.DONE, "magiq": rotation.Step.OFFERED}
+
+
+def test_a_comment_in_a_keyring_stays_through_new_keys(places: Places) -> None:
+    ring = places.keys("twitter")
+    ring.write_text("# for the tablet, too\n" + ring.read_text())
+    main(["rotate", "twitter", "--now"])
+    main(["revoke", "omega"])
+    assert ring.read_text().startswith("# for the tablet, too\n")
+    assert len(places.keyring("twitter")) == 2
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"twitter": {}}', '{"twitter": {"to": "2"}}'])
+def test_a_note_of_rotations_that_was_spoilt_is_told_with_its_cure(
+    places: Places, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (places.state / "rotations.json").write_text(text)
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    assert "rotations.json" in capsys.readouterr().out
+    (places.state / "rotations.json").unlink()
+    assert main(["check"]) == 0
 
 
 def test_who_is_no_agent_is_not_revoked(places: Places, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from latchwire.cli import bundled, listeners, making
+from latchwire.cli import bundled, listeners, making, rotation
 from latchwire.config import environment, expiry
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config
@@ -70,6 +70,7 @@ class Check:
         if self.config is not None:
             self._secrets(self.config)
             self._of_agents(self.config)
+            self._try(lambda: self.notes.extend(rotation.notes(load(places.config), places)))
         self.problems = list(dict.fromkeys(self.problems))
 
     def summary(self) -> str:

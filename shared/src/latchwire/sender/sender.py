@@ -317,7 +317,8 @@ class Sender:
     def _believed(self) -> Keyring:
         """The keys held now, and those by which commands were signed that are open: a key may leave meanwhile."""
         with self._changed:
-            return Keyring([*(command.key for command in self._open.values()), *self._keyring])
+            waiting = [command.key for command in self._open.values() if not command.has_ended]
+            return Keyring([*waiting, *self._keyring])
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
