@@ -300,7 +300,9 @@ class Sender:
         try:
             receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._believed())
         except TokenError as error:
-            event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
+            # While keys are rotated the owner's machine asks with those that this service has not read yet.
+            level = logging.INFO if error.cause is Cause.UNKNOWN_KEY else logging.WARNING
+            event(_log, level, "A receipt was not believed.", device=address.device, reason=error.detail)
             return
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
