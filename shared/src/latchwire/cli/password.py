@@ -23,6 +23,13 @@ TAKEN_SECONDS: Final = RELOAD_SECONDS + 2
 """After so long a service here has read its new password."""
 
 
+CERTIFICATE_ENDS: Final = (
+    "The broker keeps a connection that stands although its certificate does not count any more. Restart it:",
+    "  Ctrl-C and `make run`, or:  docker compose run --rm setup && docker compose restart broker",
+)
+"""What to say where certificates are logins: Mosquitto looks at one only when it connects."""
+
+
 def new(places: Places, writer: Writer, login: str) -> Served | None:
     """Makes a new password, and a new certificate where they are logins; needs the writer's lock.
 
@@ -75,3 +82,5 @@ def change(here: Place, writer: Writer, login: str, *, wait: bool) -> Iterator[s
         said = for_broker(config, places, writer, served)
     yield f"{login} has a new password at the broker."
     yield from said
+    if served is not None and served.certificates:
+        yield from CERTIFICATE_ENDS

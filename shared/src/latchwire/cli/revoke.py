@@ -56,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
     print("What the old device says is not believed any more; services here take the new keys within seconds.")
     print("\n".join(said))
     if by_certificate:
-        print("The broker keeps a connection that stands although its certificate does not count any more. Restart it:")
-        print("  Ctrl-C and `make run`, or:  docker compose run --rm setup && docker compose restart broker")
+        print("\n".join(password.CERTIFICATE_ENDS))
     if config.agents[agent].runs != "here":
         print(f"For the new device type:  ./latchwire bundle {agent}   and take that there.")
     return 0

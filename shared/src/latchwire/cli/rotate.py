@@ -205,7 +205,7 @@ class _Work:
         if self._look.survey.trouble:
             return f"The broker cannot be asked: {self._look.survey.trouble}. Start it: make run, or docker compose up"
         if not self._look.survey.online.get(agent):
-            return f"It is not connected. Start it, or look at its log (it reads state/keys/{agent} within seconds)."
+            return "It is not connected. Start it, or take it out of config.json if it will never run again."
         return f"Look at its log: it has to read state/keys/{agent}; upgrade it, or copy that file to where it runs."
 
     def _bundle_lines(self, agent: str) -> list[str]:

@@ -12,7 +12,9 @@ from latchwire.cli.words import colour
 from latchwire.config import expiry
 from latchwire.config.environment import DEMO
 from latchwire.config.home import KNOWN_TYPES, MANUAL, Config, agent_extract
+from latchwire.config.places import Places
 from latchwire.config.strict_json import digest
+from latchwire.errors import ConfigurationError
 from latchwire.model import Cause, State
 
 LOOK_SECONDS = 2.0
@@ -82,8 +84,15 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         "agents": agents,
         "ingresses": ingresses,
         "credentials": credentials,
-        "rotations": rotation.notes(config, here.places),
+        "rotations": _rotations(config, here.places),
     }
+
+
+def _rotations(config: Config, places: Places) -> list[str]:
+    try:
+        return rotation.notes(config, places)
+    except ConfigurationError as error:
+        return list(error.problems)
 
 
 def _given(here: place.Place, names: tuple[str, ...]) -> str:
@@ -114,8 +123,11 @@ def _keys(name: str, here: place.Place, config: Config, survey: Survey) -> str:
     verifies = survey.statuses.get(name, {}).get("verifies")
     if not isinstance(verifies, list):
         return ""
-    held = {key.kid for key in here.places.keyring(name)}
-    signing = [here.places.keyring(issuer).signing(issuer, name) for issuer in config.issuers()]
+    try:
+        held = {key.kid for key in here.places.keyring(name)}
+        signing = [here.places.keyring(issuer).signing(issuer, name) for issuer in config.issuers()]
+    except ConfigurationError as error:
+        return error.problems[0]
     lacks = sorted({key.kid for key in signing if key is not None} - set(map(str, verifies)))
     old = [words.printable(str(kid)) for kid in verifies if kid not in held]
     cure = f"take it a new bundle: ./latchwire bundle {name}" if config.agents[name].runs == "elsewhere" else (
