@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from latchwire.config.places import Places
 from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
 from latchwire.service.bundle import BundledAgent, read_bundle
+from latchwire.service.setup import Setup
 
 
 @pytest.fixture
@@ -357,3 +359,22 @@ def test_a_program_of_ones_own_on_this_machine_is_bundled_for_the_plain_listener
     told = capsys.readouterr().out
     assert "on this machine" in told
     assert "ssh" not in told
+
+
+def test_a_bundle_that_is_written_while_it_is_read_is_read_again_and_its_agent_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = (folder / "ca.crt").read_text()
+    (folder / "ca.crt").unlink()
+
+    def read_as_the_rest_arrives(path: Path, variables: Mapping[str, str]) -> Setup:
+        setup = read_bundle(path, variables)
+        (folder / "ca.crt").write_text(authority)
+        (folder / "ca.crt").chmod(0o600)
+        return setup
+
+    bundled = BundledAgent(folder=folder, make=make, variables={})
+    monkeypatch.setattr("latchwire.service.bundle.read_bundle", read_as_the_rest_arrives)
+    first = bundled.find().members["omega"]
+    monkeypatch.undo()
+    assert bundled.find().members["omega"].fingerprint != first.fingerprint

@@ -114,15 +114,16 @@ class BundledAgent:
         """
         marks = tuple(_mark(self._folder / name) for name in FILES)
         if marks != self._marks:
+            # Before what they are of: a file that is written meanwhile is another one at the next look.
+            rest = [name for name in FILES if name not in _SECRETS]
+            hashes = _fingerprint(self._folder, rest), _fingerprint(self._folder, _SECRETS)
             setup = read_bundle(self._folder, self._variables)
-            self._found, self._marks = Found({setup.config.name: self._member(setup)}), marks
+            self._found, self._marks = Found({setup.config.name: self._member(setup, *hashes)}), marks
         return self._found
 
-    def _member(self, setup: Setup) -> Member:
+    def _member(self, setup: Setup, of_rest: str, of_secrets: str) -> Member:
         config = setup.config
         summary = f"agent {config.name}: from {self._folder}, devices: {', '.join(config.devices) or 'none'}"
-        rest = [name for name in FILES if name not in _SECRETS]
-        of_rest, of_secrets = _fingerprint(self._folder, rest), _fingerprint(self._folder, _SECRETS)
         secrets = Secrets(setup.keyring, setup.login)
         return Member(of_rest, summary, lambda: self._make(setup), of_secrets, lambda: secrets)
 
@@ -137,8 +138,10 @@ def _plain(path: Path) -> object:
 def _fingerprint(folder: Path, names: Sequence[str]) -> str:
     made = hashlib.sha256()
     for name in names:
-        path = folder / name
-        made.update(path.read_bytes() if path.exists() else b"\0")
+        try:
+            made.update((folder / name).read_bytes())
+        except OSError as error:  # it is not there, or cannot be read: that is told where it is needed
+            made.update(bytes(str(error.errno), "ascii"))
         made.update(b"\0\0")
     return made.hexdigest()
 
