@@ -126,6 +126,8 @@ def test_not_one_is_refused_though_the_rotation_is_killed_after_each_file_that_i
     numbers = [f"+1555555{150 + number:04d}" for number in range(60)]
     old = installation.keys("whatsapp")
     written: list[str] = []
+    installation.run("watch", "latchwire", "watch")
+    installation.wait_for("watch", "Watching")
     with Talk(installation, numbers) as talk:
         wait_until(lambda: len(talk.answers) > 3, "people speak")
         while True:
@@ -162,6 +164,9 @@ def test_not_one_is_refused_though_the_rotation_is_killed_after_each_file_that_i
         wait_until(lambda: bool(alerts(observer, "unknown-key")), "the copied key is told of")
     finally:
         thief.close()
+    installation.wait_for("watch", "unknown-key")
+    seen = installation.log("watch")
+    assert seen.count("NOT VERIFIED") == 1, "what is signed with new keys is verified by a watch from before them"
     assert not [heard for heard in observer.messages if "/receipt/" in heard.topic]
     assert "All is well" in installation.latchwire("check")
 

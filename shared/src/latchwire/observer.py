@@ -5,15 +5,16 @@ States, status, availability and alerts are for people and dashboards and are no
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Subscription
 from latchwire.errors import TokenError
 from latchwire.model import Cause, Outcome, State
 from latchwire.protocol.claims import Command, Receipt, parse_command, parse_receipt
-from latchwire.protocol.keys import Keyring
+from latchwire.protocol.keys import Key, Keyring
 from latchwire.protocol.token import COMMAND, RECEIPT, parse_claims, split
 
 
@@ -184,6 +185,10 @@ class Unreadable(NamedTuple):
 Event = CommandSeen | ReceiptSeen | StateSeen | AlertSeen | AvailabilitySeen | StatusSeen | NonceSeen | Unreadable
 
 
+REREAD_SECONDS: Final = 1.0
+"""How often keys are read again at most: whoever may publish can name keys that nobody has."""
+
+
 class Observer:
     """A connection that hears everything, and says at most that it is there.
 
@@ -195,6 +200,7 @@ class Observer:
         on_connection: told "" when it is ready, else why it is not connected.
         name: under which it tells others that it is there, which its login has to allow; "" to say nothing.
         status: what it then tells of itself.
+        reread: reads the keys again where a token names one that is not held, for keys change meanwhile.
     """
 
     def __init__(
@@ -207,9 +213,11 @@ class Observer:
         on_connection: Callable[[str], None],
         name: str = "",
         status: Callable[[], str] = str,
+        reread: Callable[[], Keyring] | None = None,
     ) -> None:
         self._keyring, self._on_event, self._on_connection = keyring, on_event, on_connection
         self._name, self._status = name, status
+        self._reread, self._read_at = reread, time.monotonic()
         self._bus = Bus(
             endpoint=endpoint,
             login=login,
@@ -289,11 +297,18 @@ class Observer:
             case _:
                 return _state(address, _object(payload), retained=message.retained)
 
+    def _key(self, kid: str, agent: str) -> Key | None:
+        key, at = self._keyring.find(kid, agent), time.monotonic()
+        if key is None and self._reread is not None and at > self._read_at + REREAD_SECONDS:
+            self._keyring, self._read_at = self._reread(), at
+            key = self._keyring.find(kid, agent)
+        return key
+
     def _command(self, address: topics.Address, payload: bytes) -> Event:
         token = split(payload)
         if token.header.typ != COMMAND:
             raise ValueError("typ is not that of a command")
-        key = self._keyring.find(token.header.kid, address.name)
+        key = self._key(token.header.kid, address.name)
         issuer = token.header.kid.partition("/")[0]
         command = parse_command(parse_claims(token.payload), issuer=issuer)
         verified = key is not None and token.verified_by(key.secret)
@@ -304,7 +319,7 @@ class Observer:
         token = split(payload)
         if token.header.typ != RECEIPT:
             raise ValueError("typ is not that of a receipt")
-        key = self._keyring.find(token.header.kid, address.name)
+        key = self._key(token.header.kid, address.name)
         receipt = parse_receipt(parse_claims(token.payload))
         verified = key is not None and key.issuer == address.issuer == receipt.aud and token.verified_by(key.secret)
         verified = verified and receipt.iss == f"{address.name}/{address.device}"
