@@ -186,7 +186,7 @@ Event = CommandSeen | ReceiptSeen | StateSeen | AlertSeen | AvailabilitySeen | S
 
 
 REREAD_SECONDS: Final = 1.0
-"""How often keys are read again at most: whoever may publish can name keys that nobody has."""
+"""How old the keys may be by which a message is verified."""
 
 
 class Observer:
@@ -200,7 +200,7 @@ class Observer:
         on_connection: told "" when it is ready, else why it is not connected.
         name: under which it tells others that it is there, which its login has to allow; "" to say nothing.
         status: what it then tells of itself.
-        reread: reads the keys again where a token names one that is not held, for keys change meanwhile.
+        reread: reads the keys again, for they change meanwhile.
     """
 
     def __init__(
@@ -298,11 +298,10 @@ class Observer:
                 return _state(address, _object(payload), retained=message.retained)
 
     def _key(self, kid: str, agent: str) -> Key | None:
-        key, at = self._keyring.find(kid, agent), time.monotonic()
-        if key is None and self._reread is not None and at > self._read_at + REREAD_SECONDS:
-            self._keyring, self._read_at = self._reread(), at
-            key = self._keyring.find(kid, agent)
-        return key
+        now = time.monotonic()
+        if self._reread is not None and now > self._read_at + REREAD_SECONDS:
+            self._keyring, self._read_at = self._reread(), now
+        return self._keyring.find(kid, agent)
 
     def _command(self, address: topics.Address, payload: bytes) -> Event:
         token = split(payload)
