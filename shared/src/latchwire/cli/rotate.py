@@ -21,7 +21,10 @@ from latchwire.errors import ConfigurationError
 
 TAKES_SECONDS: Final = 12.0
 """How long a service here may take to read a changed file: it looks every five seconds, and may be busy."""
+SEEN_SECONDS: Final = 5.0
+"""How long the broker may take to tell what it keeps of all services."""
 MARGIN_SECONDS: Final = 5
+"""How long somebody who has read the old key may take to sign with it: connecting takes its time."""
 UNFINISHED: Final = 3
 """The exit status while something remains to be done by hand."""
 
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     here = place.here()
     issuer = _known_issuer(here.config.current(), options.issuer)
     with looking(here) as look:
+        look.wait_for(lambda _: True, SEEN_SECONDS)
         work = _Work(here, issuer, look)
         return work.at_once() if options.now else work.gently(login=options.login)
 
