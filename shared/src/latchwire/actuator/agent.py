@@ -114,6 +114,7 @@ class Actuator:
             peers=self._peers,
             devices=self._devices,
             nonce=lambda: self._commands.nonce.value,
+            verifies=lambda: self._commands.verifies,
             health=self.health,
         )
 
@@ -168,6 +169,12 @@ class Actuator:
         if jobs and not done.wait(seconds):
             _log.warning("The hardware does not answer; going on without it. device=%s", ",".join(sorted(left)))
         done.close()
+
+    def use(self, keyring: Keyring, login: Login) -> None:
+        """Works with these keys from now on, and connects with this password when it has to connect again."""
+        self._bus.use(login)
+        self._commands.use(keyring)
+        self._published.status()
 
     def hung(self) -> str:
         """Which of its threads hangs or has died, in a few words; "" if none: then only a new process can help."""

@@ -60,7 +60,7 @@ class Commands:
         on_done: Callable[[str], None],
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
-        self._config, self._keyring, self._devices = config, keyring, devices
+        self._config, self._devices = config, devices
         self._strands, self._timers, self._alerts = strands, timers, alerts
         self._publish, self._on_done, self._deadline = publish, on_done, deadline
         self._lock = threading.Lock()
@@ -84,6 +84,17 @@ class Commands:
                 return False
             self._windows.roll(new_nonce(), now())
             return True
+
+    def use(self, keyring: Keyring) -> None:
+        """Judges by these keys from now on; what was begun by others is answered by them."""
+        with self._lock:
+            self._rules = self._rules._replace(keyring=keyring)
+
+    @property
+    def verifies(self) -> list[str]:
+        """The ``kid`` of each key that commands may be signed with now."""
+        rules = self._rules
+        return sorted(key.kid for key in rules.keyring if key.agent == rules.agent)
 
     def stop(self) -> None:
         """Refuses all commands from now on; what is being done is done."""

@@ -68,7 +68,7 @@ class Bus:
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
         self._outbox, self._proofs = Outbox(), Proofs(subscriptions)
         self._client: paho.Client | None = None
-        self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
+        self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = self._hurries = False
         self._closing_until: float | None = None
         self._reason = self.certificate_note = ""
         self._turned = self._last_out = time.monotonic()
@@ -90,6 +90,15 @@ class Bus:
     def start(self) -> None:
         """Begins to connect."""
         self._thread.start()
+
+    def use(self, login: Login) -> None:
+        """Connects with this password from now on; a connection that stands is left alone.
+
+        One that the broker refused is tried again at once.
+        """
+        if login != self._login:
+            self._login, self._hurries = login, True
+            self._wake.set()
 
     def stop(self, farewell: Sequence[tuple[str, str]] = ()) -> None:
         """Publishes the farewell (topic and payload, retained) if connected, and disconnects; at most seconds."""
@@ -171,9 +180,10 @@ class Bus:
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds * (0.5 + int.from_bytes(os.urandom(2)) / 0xFFFF)
-        while not self._stopping and (left := until - time.monotonic()) > 0:
+        while not self._stopping and not self._hurries and (left := until - time.monotonic()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
+        self._hurries = False
 
     def _serve(self) -> bool:
         """Connects and serves one connection to its end; says whether the broker had taken the login."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from latchwire.cli import bundled, listeners, making
+from latchwire.cli import bundled, listeners, making, rotation
 from latchwire.config import environment, expiry
 from latchwire.config.agent import ALL
 from latchwire.config.examples import check_example_people
@@ -74,6 +74,7 @@ class Check:
             self._secrets(self.config)
             self._confirmations(self.config)
             self._of_agents(self.config)
+            self._try(lambda: self.notes.extend(rotation.notes(load(places.config), places)))
         self.problems = list(dict.fromkeys(self.problems))
 
     def summary(self) -> str:

@@ -94,10 +94,21 @@ class Sender:
         """Disconnects; whoever still waits is told ``no answer`` in time."""
         self._bus.stop([(topics.availability(self.issuer), "offline")] if self._announce else [])
 
-    def use(self, keyring: Keyring) -> None:
-        """Asks with these keys from now on."""
+    def use(self, keyring: Keyring, login: Login | None = None) -> None:
+        """Asks with these keys, toward the same agents, from now on, and connects with this login when it has to again.
+
+        What is under way is still answered by the key that it was signed with.
+        """
         self._keyring = keyring
         self._known = {key.agent for key in keyring if key.issuer == self.issuer}
+        if login is not None:
+            self._bus.use(login)
+
+    @property
+    def signs(self) -> dict[str, str]:
+        """By agent the ``kid`` of the key that commands are signed with now."""
+        signing = {agent: self._keyring.signing(self.issuer, agent) for agent in sorted(self._known)}
+        return {agent: key.kid for agent, key in signing.items() if key is not None}
 
     def publish(self, topic: str, payload: str) -> None:
         """Publishes something of the service's own, retained; nothing if not connected."""
@@ -287,9 +298,11 @@ class Sender:
 
     def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
         try:
-            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._keyring)
+            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._believed())
         except TokenError as error:
-            event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
+            # While keys are rotated the owner's machine asks with those that this service has not read yet.
+            level = logging.INFO if error.cause is Cause.UNKNOWN_KEY else logging.WARNING
+            event(_log, level, "A receipt was not believed.", device=address.device, reason=error.detail)
             return
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
@@ -302,6 +315,12 @@ class Sender:
             command.done.set()
         if late is not None:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
+
+    def _believed(self) -> Keyring:
+        """The keys held now, and those by which commands were signed that are open: a key may leave meanwhile."""
+        with self._changed:
+            waiting = [command.key for command in self._open.values() if not command.has_ended]
+            return Keyring([*waiting, *self._keyring])
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
