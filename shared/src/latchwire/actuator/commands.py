@@ -15,7 +15,7 @@ from latchwire.actuator.alerts import Alerts
 from latchwire.actuator.device import Device, Result
 from latchwire.actuator.strands import Strands
 from latchwire.config.agent import AgentConfig
-from latchwire.log import event
+from latchwire.log import Seldom
 from latchwire.model import Cause, Outcome, State
 from latchwire.protocol.claims import Command, Receipt
 from latchwire.protocol.keys import Key, Keyring
@@ -28,6 +28,8 @@ QUEUE: Final = 8
 """Commands that may wait for one device; the next one is told ``busy``."""
 DEADLINE_SECONDS: Final = 5.0
 """After so long an action that has not ended is answered ``failed: timeout``."""
+LINES: Final = 30
+"""Of one cause, or of what was done, so many are logged in ten seconds; the others are counted."""
 
 _log = logging.getLogger("latchwire.command")
 
@@ -64,6 +66,7 @@ class Commands:
         self._strands, self._timers, self._alerts = strands, timers, alerts
         self._publish, self._on_done, self._deadline = publish, on_done, deadline
         self._lock = threading.Lock()
+        self._seldom = Seldom(most=LINES)
         self._queued = dict.fromkeys(devices, 0)
         self._running: dict[str, tuple[float, Accepted]] = {}
         self._watched = False
@@ -217,8 +220,8 @@ class Commands:
         self._publish(topics.receipt(self._config.name, name, key.issuer), token)
         cause = result.cause
         sentence = "Done." if cause is None else cause.sentence
-        event(
-            _log, logging.INFO if cause is None else logging.WARNING, sentence,
+        self._seldom.event(
+            _log, logging.INFO if cause is None else logging.WARNING, sentence, kind=cause,
             device=name, action=receipt.act, who=receipt.sub, command=receipt.re,
             outcome=receipt.outcome, state=receipt.state, cause=cause and cause.wire, detail=result.detail,
         )  # fmt: skip

@@ -21,6 +21,7 @@ from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
 from latchwire.bus.outbox import Outbox
 from latchwire.bus.proofs import Proofs
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
+from latchwire.log import Seldom
 from latchwire.waiting import Wake
 
 FAREWELL_SECONDS: Final = 2.0
@@ -69,6 +70,7 @@ class Bus:
         self._reason = self.certificate_note = ""
         self._turned = time.monotonic()
         self._wake, self._stopped = Wake(), Wake()
+        self._seldom = Seldom()
         self._farewell: Sequence[tuple[str, str]] = ()
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
 
@@ -129,7 +131,8 @@ class Bus:
         ticket = self._outbox.put(topic, payload, retained=retained, expiry=expiry, kept=kept)
         if ticket is None:
             if self._outbox.is_full:
-                _log.warning("A message was dropped, too many are unsent. topic=%s", topic)
+                self._seldom.event(_log, logging.WARNING, "A message was dropped, too many are unsent.",
+                                   kind="dropped", topic=topic)  # fmt: skip
         elif threading.current_thread() is not self._thread:
             self._wake.set()
         return ticket
@@ -215,6 +218,9 @@ class Bus:
             if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
                 client.loop_read()
                 last_in = now
+                if library.holds_back(client):
+                    self._reason = "the broker sends at QoS 2, which was not asked for"
+                    return
             writing = client.want_write()
             client.loop_misc()
             if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
@@ -314,7 +320,8 @@ class Bus:
         try:
             call(*arguments)
         except Exception as fault:  # noqa: BLE001  # a fault of the listener must not end the connection
-            _log.error("A fault in handling a message. fault=%r", fault)
+            sentence = f"A fault in handling a message: {type(fault).__name__}."
+            self._seldom.event(_log, logging.ERROR, sentence, kind="fault", fault=repr(fault))
             _log.debug("Where it was:", exc_info=True)
 
 

@@ -13,7 +13,7 @@ from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
 from latchwire.errors import TokenError
 from latchwire.health import Health
-from latchwire.log import event
+from latchwire.log import Seldom, event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt
 from latchwire.protocol.keys import Keyring
@@ -63,6 +63,7 @@ class Sender:
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
+        self._seldom = Seldom()
         self.on_connected: Callable[[], None] | None = None
         self._bus = Bus(
             endpoint=endpoint,
@@ -281,7 +282,9 @@ class Sender:
         try:
             receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._keyring)
         except TokenError as error:
-            event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
+            # Whoever may publish there can send as many as they like.
+            self._seldom.event(_log, logging.WARNING, "A receipt was not believed.", kind=error.cause,
+                               device=address.device, reason=error.detail)  # fmt: skip
             return
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
