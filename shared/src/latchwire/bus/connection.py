@@ -66,6 +66,7 @@ class Bus:
         self._outbox, self._proofs = Outbox(), Proofs(subscriptions)
         self._client: paho.Client | None = None
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
+        self._asks_again = False
         self._closing_until: float | None = None
         self._reason = self.certificate_note = ""
         self._turned = time.monotonic()
@@ -105,6 +106,15 @@ class Bus:
         if not self._thread.is_alive():
             return 0.0 if self._stopping or self._thread.ident is None else math.inf
         return max(0.0, time.monotonic() - self._turned - KEEPALIVE)
+
+    def ask_again(self) -> None:
+        """Subscribes once more, so that the broker sends what it keeps once more; from any thread.
+
+        Between what a broker keeps and what passes there may be a gap: NATS stores a retained message a moment after
+        it has passed, and who subscribes in that moment hears it neither way.
+        """
+        self._asks_again = True
+        self._wake.set()
 
     def publish(
         self,
@@ -225,7 +235,7 @@ class Bus:
             client.loop_misc()
             if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
                 last_in = last_out = time.monotonic()
-            self._check_proofs()
+            self._check_proofs(client)
 
     def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float, last_out: float) -> float:
         """Until paho has to look at its keep-alive (it pings by the older of the two), or something else is due."""
@@ -238,7 +248,11 @@ class Bus:
         return max(0.1, until - now)
 
     def _send(self, client: paho.Client) -> None:
-        """Hands the outbox to paho."""
+        """Hands the outbox to paho, and the question for what is kept."""
+        if self._asks_again:
+            self._asks_again = False
+            if self._ready and self._subscriptions:
+                library.subscribe(client, self._endpoint, self._subscriptions)
         while (letter := self._outbox.take()) is not None:
             self._outbox.sent(library.publish(client, self._endpoint, letter), letter)
 
@@ -283,10 +297,10 @@ class Bus:
         for topic in self._proofs.topics():
             self.publish(topic, self._proofs.canary)
 
-    def _check_proofs(self) -> None:
+    def _check_proofs(self, client: paho.Client) -> None:
         if self._proofs.overdue(time.monotonic()):
             self._tell(self._listener.unproved, self._proofs.missing)
-            self._send_canaries()
+            library.subscribe(client, self._endpoint, self._subscriptions)
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
@@ -300,6 +314,8 @@ class Bus:
             self._tell(self._listener.heard, Message(topic, payload, message.retain, message.dup))
 
     def _become_ready(self) -> None:
+        if self._ready:
+            return  # it was asked for again what is kept
         self._ready = True
         self._tell(self._listener.ready)
 

@@ -183,6 +183,8 @@ class Sender:
             self._changed.wait_for(lambda: self._bus.is_ready, self._connect_seconds)
             if not self._bus.is_ready:
                 return Cause.NO_BROKER
+            if not self._agents.has_told(agent):
+                self._bus.ask_again()
             self._changed.wait_for(lambda: self._agents.is_known(agent), self._connect_seconds / 2)
             if not self._agents.is_online(agent):
                 return Cause.AWAY
@@ -273,7 +275,9 @@ class Sender:
             if address.kind == "availability":
                 self._agents.heard_availability(address.name, message.payload)
             elif address.kind == "nonce":
-                self._agents.heard_nonce(address.name, message.payload, now())
+                is_one = self._agents.heard_nonce(address.name, message.payload, now())
+                if is_one and not message.retained:  # it was published just now, so the agent is connected
+                    self._agents.heard_availability(address.name, b"online")
             self._changed.notify_all()
         if address.kind == "nonce":
             self._try_again_over_new_nonce(address.name)
