@@ -251,7 +251,7 @@ def test_an_issuer_cannot_speak_as_another_under_its_own_key(scene: Scene) -> No
         {"iss": "whatsapp"}, {"sub": "whatsapp:+15555550100"}, {"iss": "whatsapp", "sub": "whatsapp:x"},
     )  # fmt: skip
     for claims in others:
-        scene.thief.publish(COMMAND, scene.signed(claims=None, **claims))
+        scene.thief.publish(COMMAND, scene.signed(HEADER, None, **claims))
     assert {receipt.cause for receipt in scene.wait_for_receipts(3)} == {Cause.MALFORMED}
     scene.assert_nothing_moved()
 

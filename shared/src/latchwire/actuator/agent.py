@@ -88,7 +88,7 @@ class Actuator:
             strands=self._strands,
             timers=self._timers,
             alerts=self._alerts,
-            publish=lambda topic, token: self._bus.publish(topic, token, keep=True),
+            publish=lambda topic, token, minor: self._bus.publish(topic, token, keep=True, minor=minor),
             on_done=self._changed,
             deadline=deadline,
         )

@@ -44,7 +44,9 @@ class Commands:
         strands: where they work.
         timers: for deadlines.
         alerts: for what cannot be answered.
-        publish: sends a receipt: topic and token; it is sent later if there is no connection now.
+        publish: sends a receipt: topic, token, and whether it is a minor one; it is sent later if there is no
+            connection now. Minor is what somebody who replays old commands can have as often as they like: it must not
+            push out the receipt of what was done.
         on_done: told the device's name when its state may have changed.
         deadline: seconds an action may take before it is answered ``timeout``.
     """
@@ -58,7 +60,7 @@ class Commands:
         strands: Strands,
         timers: Timers,
         alerts: Alerts,
-        publish: Callable[[str, str], object],
+        publish: Callable[[str, str, bool], object],
         on_done: Callable[[str], None],
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
@@ -182,7 +184,7 @@ class Commands:
     def _repeat(self, delivery: Delivery, repeated: Repeated) -> None:
         if repeated.answer is not None:
             topic = topics.receipt(self._config.name, repeated.answer.device, repeated.key.issuer)
-            self._publish(topic, repeated.answer.token)
+            self._publish(topic, repeated.answer.token, True)
         if not delivery.duplicate:
             device = delivery.device if delivery.device in self._devices else ""
             self._alerts.raise_(Cause.REPLAYED, device=device, kid=repeated.key.kid)
@@ -217,7 +219,7 @@ class Commands:
         if remembered:  # the others must not touch the answer of an honest command with the same jti
             with self._lock:
                 self._windows.answered(key.issuer, receipt.re, Answered(name, token))
-        self._publish(topics.receipt(self._config.name, name, key.issuer), token)
+        self._publish(topics.receipt(self._config.name, name, key.issuer), token, not remembered)
         cause = result.cause
         sentence = "Done." if cause is None else cause.sentence
         self._seldom.event(

@@ -85,7 +85,9 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> Peer:
         """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if type(up) not in {int, float} or not 0 <= up <= _OLDEST or not isinstance(instance, str):
+        if isinstance(up, bool) or not isinstance(up, (int, float)) or not isinstance(instance, str):
+            return Peer.NOBODY
+        if not 0 <= up <= _OLDEST:
             return Peer.NOBODY
         if instance == self.instance:
             return Peer.NOBODY

@@ -124,6 +124,7 @@ class Bus:
         retained: bool = False,
         expiry: int | None = None,
         keep: bool = False,
+        minor: bool = False,
     ) -> int | None:
         """Publishes at QoS 1, from any thread.
 
@@ -133,12 +134,13 @@ class Bus:
             retained: whether the broker keeps it for who subscribes later.
             expiry: seconds after which the broker may drop it (MQTT 5 only).
             keep: on a durable bus, send it until the broker has acknowledged it, over other connections, too.
+            minor: drop it when much is unsent, so that there is room for what matters more.
 
         Returns:
             A ticket for :meth:`Listener.denied`, or ``None``: not connected, and it will not be sent.
         """
         kept = keep and self._durable
-        ticket = self._outbox.put(topic, payload, retained=retained, expiry=expiry, kept=kept)
+        ticket = self._outbox.put(topic, payload, retained=retained, expiry=expiry, kept=kept, minor=minor)
         if ticket is None:
             if self._outbox.is_full:
                 self._seldom.event(_log, logging.WARNING, "A message was dropped, too many are unsent.",
