@@ -103,7 +103,7 @@ def test_a_receipt_that_was_true_of_another_command_answers_no_other(owned: Home
     scene = Scene(owned)
     sender = owned.sender()
     assert ask(sender).ending is Ending.DONE
-    old = scene.observer.on(RECEIPT)[-1].payload
+    old = scene.observer.wait_for(RECEIPT).payload
     scene.actuator.stop()
 
     def answer(wire: Wire, _command: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def test_a_retained_receipt_answers_nobody_who_comes_later(owned: Home) -> None:
     """Holds: the broker; keeps the receipt of a command to show it when the same message is heard again."""
     scene = Scene(owned)
     assert ask(owned.sender(), jti="the-same-message").ending is Ending.DONE
-    token = scene.observer.on(RECEIPT)[-1].payload
+    token = scene.observer.wait_for(RECEIPT).payload
     scene.actuator.stop()
     AbsentAgent(owned, lambda *_: None).wire.publish(RECEIPT, token, retained=True)
     assert ask(owned.sender(), jti="the-same-message", wait=1.5).ending is Ending.NO_ANSWER
@@ -232,7 +232,7 @@ def test_an_older_refusal_of_the_same_words_does_not_hide_that_they_were_done(ho
     scene.thief.publish(COMMAND, home.token("C" * 22, jti=jti))
     refusal = scene.receipt()
     assert refusal.cause is Cause.UNKNOWN_NONCE
-    old = scene.observer.on(RECEIPT)[-1].payload
+    old = scene.observer.wait_for(RECEIPT).payload
     scene.bolt.before = lambda _: home.wire("omega", filters=(ALERT,)).publish(RECEIPT, old)
     answer = ask(home.sender(), jti=jti)
     assert (answer.ending, scene.bolt.count("unlock")) == (Ending.DONE, 1)

@@ -30,7 +30,7 @@ from latchwire.protocol.claims import Command
 from latchwire.protocol.keys import Key
 from latchwire.protocol.token import COMMAND, sign
 from latchwire.sender import Sender
-from support.broker import Broker, wait_until
+from support.broker import TOP, Broker, wait_until
 from support.wire import Wire
 
 DOOR: Final = "front-door"
@@ -92,6 +92,8 @@ class Home:
         with writer.locked():
             making.make_keys(found, self.places, writer)
             passwords = making.make_logins(found, self.places, writer)
+        template = (TOP / "broker/acl").read_text()
+        broker_options.setdefault("extra_acl", making.own_blocks(template, found.issuers(), found.observers))
         self.broker: Final = start_broker(logins={**passwords, **(logins or {})}, **broker_options)
         version = {} if self.broker.mqtt5 else {"MQTT_VERSION": "3.1.1"}
         lines = {"BROKER_PORT": str(self.broker.port), **version, **(variables or {})}

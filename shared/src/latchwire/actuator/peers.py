@@ -85,11 +85,9 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> Peer:
         """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if isinstance(up, bool) or not isinstance(up, (int, float)) or not isinstance(instance, str):
+        if not isinstance(up, (int, float)) or isinstance(up, bool) or not 0 <= up <= _OLDEST:
             return Peer.NOBODY
-        if not 0 <= up <= _OLDEST:
-            return Peer.NOBODY
-        if instance == self.instance:
+        if not isinstance(instance, str) or instance == self.instance:
             return Peer.NOBODY
         self._seen = now
         if self.is_aside:

@@ -31,6 +31,9 @@ MARGIN_SECONDS: Final = 5.0
 LATE_SECONDS: Final = 60.0
 """How long after its last moment a command is still waited for, since its receipt may be slow."""
 
+FORGET_SECONDS: Final = 10.0
+"""How often commands that are past that are looked for."""
+
 _log = logging.getLogger("latchwire.sender")
 
 
@@ -60,6 +63,7 @@ class Sender:
         self.use(keyring)
         self._agents = Agents()
         self._open: dict[str, OpenCommand] = {}
+        self._look_at = 0.0
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
@@ -211,10 +215,14 @@ class Sender:
             return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
     def _forget_old(self) -> None:
+        """Looks at all of them, so not at each command: a busy house has thousands open that were answered long ago."""
         with self._changed:
-            for jti, command in list(self._open.items()):
-                if now() > command.latest + LATE_SECONDS:
-                    del self._open[jti]
+            at = now()
+            if at < self._look_at:
+                return
+            self._look_at = at + FORGET_SECONDS
+            for jti in [jti for jti, command in self._open.items() if at > command.latest + LATE_SECONDS]:
+                del self._open[jti]
 
     # ---------------------------------------------------------------------------- told by the bus
 
