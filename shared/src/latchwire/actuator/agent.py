@@ -88,7 +88,7 @@ class Actuator:
             strands=self._strands,
             timers=self._timers,
             alerts=self._alerts,
-            publish=lambda topic, token: self._bus.publish(topic, token, keep=True),
+            publish=lambda topic, token, minor: self._bus.publish(topic, token, keep=True, minor=minor),
             on_done=self._changed,
             deadline=deadline,
         )
@@ -286,7 +286,7 @@ class Actuator:
         self._timers.after(max(0.01, self._config.lifetime - self._commands.nonce.age(now())), self._roll_in_time)
 
     def _roll(self) -> None:
-        if self._commands.roll():
+        if self._commands.roll() and not self._stopping:  # after its good-bye it would seem to be there
             self._published.nonce()
 
     def _poll_later(self, name: str) -> None:

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import json
 import shlex
-import stat
 import time
 from collections.abc import Callable
 from typing import Any
@@ -103,10 +102,10 @@ class Check:
 
     def _environment(self) -> None:
         env = self.places.env
-        if env.exists() and stat.S_IMODE(env.stat().st_mode) & 0o077:
+        if environment.open_to_others(env):
             self.problems.append(f".env: others can read it; type: chmod 600 {env}")
         self.notes += environment.unknown(env)
-        variables = environment.environment(self.places.state)
+        variables = environment.environment(self.places.state, private=False)
         for row in environment.VARIABLES.values():
             if row.secret:
                 self._try(lambda name=row.name: environment.secret(variables, name))  # type: ignore[misc]
@@ -115,7 +114,7 @@ class Check:
 
     def _listeners(self) -> None:
         served = expiry.read(self.places)
-        warning = listeners.plan(environment.environment(self.places.state), served).warning
+        warning = listeners.plan(environment.environment(self.places.state, private=False), served).warning
         self.notes += [warning] if warning else []
         if served is None:
             return
@@ -132,7 +131,7 @@ class Check:
             read_private(self.places.authority, self.places.state)
 
     def _secrets(self, config: Config) -> None:
-        self._try(lambda: check_example_people(config, environment.environment(self.places.state)))
+        self._try(lambda: check_example_people(config, environment.environment(self.places.state, private=False)))
         for name in (*config.issuers(), *config.agents):
             self._try(lambda name=name: self._keyring(config, name))  # type: ignore[misc]
         before = len(self.problems)

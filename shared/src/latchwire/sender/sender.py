@@ -13,7 +13,7 @@ from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
 from latchwire.errors import TokenError
 from latchwire.health import Health
-from latchwire.log import event
+from latchwire.log import Seldom, event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt
 from latchwire.protocol.keys import Keyring
@@ -67,6 +67,7 @@ class Sender:
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
+        self._seldom = Seldom()
         self.on_connected: Callable[[], None] | None = None
         self._bus = Bus(
             endpoint=endpoint,
@@ -197,6 +198,8 @@ class Sender:
             self._changed.wait_for(lambda: self._bus.is_ready, self._connect_seconds)
             if not self._bus.is_ready:
                 return Cause.NO_BROKER
+            if not self._agents.has_told(agent):
+                self._bus.ask_again()
             self._changed.wait_for(lambda: self._agents.is_known(agent), self._connect_seconds / 2)
             if not self._agents.is_online(agent):
                 return Cause.AWAY
@@ -291,7 +294,9 @@ class Sender:
             if address.kind == "availability":
                 self._agents.heard_availability(address.name, message.payload)
             elif address.kind == "nonce":
-                self._agents.heard_nonce(address.name, message.payload, now())
+                is_one = self._agents.heard_nonce(address.name, message.payload, now())
+                if is_one and not message.retained:  # it was published just now, so the agent is connected
+                    self._agents.heard_availability(address.name, b"online")
             self._changed.notify_all()
         if address.kind == "nonce":
             self._try_again_over_new_nonce(address.name)
@@ -300,9 +305,11 @@ class Sender:
         try:
             receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._believed())
         except TokenError as error:
-            # While keys are rotated the owner's machine asks with those that this service has not read yet.
+            # Whoever may publish there can send as many as they like. While keys are rotated the owner's machine asks
+            # with those that this service has not read yet.
             level = logging.INFO if error.cause is Cause.UNKNOWN_KEY else logging.WARNING
-            event(_log, level, "A receipt was not believed.", device=address.device, reason=error.detail)
+            self._seldom.event(_log, level, "A receipt was not believed.", kind=error.cause,
+                               device=address.device, reason=error.detail)  # fmt: skip
             return
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
