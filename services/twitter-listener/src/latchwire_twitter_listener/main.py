@@ -94,6 +94,12 @@ class TwitterListener:
         """How it is."""
         return self._ingress.refresh()
 
+    def hung(self) -> str:
+        """What of it hangs or has died; "" if nothing."""
+        if self._follower.ident is not None and not self._follower.is_alive() and not self._stopping.is_set():
+            return f"the thread {self._follower.name} has ended"
+        return self._listener.hung() or self._ingress.hung()
+
     def _ask(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
         answer = self._ingress.ask(identity=identity, device=device, action=action, jti=message_id, wait=WAIT_SECONDS)
         return Answer(done=answer.ending is Ending.DONE, sentence=sentence(answer))

@@ -107,6 +107,10 @@ class Webhook:
         """How it is."""
         return self._ingress.refresh()
 
+    def hung(self) -> str:
+        """What of it hangs or has died; "" if nothing."""
+        return self._ingress.hung() or ("" if self._server.is_serving else "the HTTP server")
+
     def _own_health(self) -> Health:
         try:
             self._journal.check()

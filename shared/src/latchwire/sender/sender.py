@@ -22,7 +22,7 @@ from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
 from latchwire.sender.open_command import OpenCommand, claimable, random_jti
 from latchwire.sender.verification import verified
-from latchwire.waiting import now
+from latchwire.waiting import STALL_SECONDS, now
 
 CONNECT_SECONDS: Final = 2.0
 """How long asking waits for a connection that is not there, or for what the broker keeps about the agent."""
@@ -106,6 +106,10 @@ class Sender:
         if self._unproved:
             return Health((f"The broker's access list does not let it hear {', '.join(self._unproved)}",))
         return Health((), (self._bus.certificate_note,) if self._bus.certificate_note else ())
+
+    def hung(self) -> str:
+        """What of it hangs, in a few words; "" if nothing does."""
+        return "the connection to the broker" if self._bus.seconds_stalled() > STALL_SECONDS else ""
 
     # ------------------------------------------------------------------------------------- asking
 
