@@ -145,6 +145,12 @@ class FaultyWires:
         self._orders.append((name, kind))
         self._mouth.send(b"x")
 
+    def strike(self, name: str, fault: Fault) -> None:
+        """One more fault of a client's present connection, its ``at`` counted from what has passed already."""
+        for link in [link for link in self._links if link.name == name]:
+            way = link.way(up=fault.up)
+            way.faults.appendleft(fault._replace(at=way.at + fault.at))
+
     def be_calm(self) -> None:
         """No fault is met any more, of connections that stand neither."""
         self.is_calm = True
@@ -227,6 +233,10 @@ class _Link:
             way.source.setblocking(False)
             way.source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(way.source, selectors.EVENT_READ, way)
+
+    def way(self, *, up: bool) -> _Way:
+        """Its direction to the broker, or from it."""
+        return self._ways[0 if up else 1]
 
     def due(self) -> float:
         """When something has to be done without anybody saying something."""

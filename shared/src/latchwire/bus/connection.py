@@ -219,7 +219,7 @@ class Bus:
             client.loop_misc()
             if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
                 last_in = last_out = time.monotonic()
-            self._check_proofs()
+            self._check_proofs(client)
 
     def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float, last_out: float) -> float:
         """Until paho has to look at its keep-alive (it pings by the older of the two), or something else is due."""
@@ -261,6 +261,7 @@ class Bus:
         self._outbox.open()
         if self._subscriptions:
             library.subscribe(client, self._endpoint, self._subscriptions)
+            self._proofs.asked(time.monotonic())
         self._tell(self._listener.connected)
         if not self._subscriptions:
             self._become_ready()
@@ -268,7 +269,6 @@ class Bus:
     def _on_subscribe(
         self, _client: paho.Client, _data: object, _mid: int, _codes: object, _properties: object
     ) -> None:
-        self._proofs.answered(time.monotonic())
         self._send_canaries()
         if not self._proofs.missing:
             self._become_ready()
@@ -277,10 +277,10 @@ class Bus:
         for topic in self._proofs.topics():
             self.publish(topic, self._proofs.canary)
 
-    def _check_proofs(self) -> None:
+    def _check_proofs(self, client: paho.Client) -> None:
         if self._proofs.overdue(time.monotonic()):
             self._tell(self._listener.unproved, self._proofs.missing)
-            self._send_canaries()
+            library.subscribe(client, self._endpoint, self._subscriptions)  # canaries follow its SUBACK
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:

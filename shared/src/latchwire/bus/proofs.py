@@ -13,7 +13,7 @@ from latchwire.bus.words import Proof, Subscription
 PROOF_SECONDS: Final = 5.0
 """How long a message to itself may take before a subscription counts as denied."""
 AGAIN_SECONDS: Final = 30.0
-"""How often one that is denied is tried again: the access list may be mended meanwhile."""
+"""How often one that is denied is asked for again: the access list may be mended meanwhile, or it was lost on the way."""
 
 
 class Proofs:
@@ -36,8 +36,8 @@ class Proofs:
         """A new connection has proved nothing."""
         self._missing, self.due = set(self._all), None
 
-    def answered(self, now: float) -> None:
-        """The broker has answered the SUBSCRIBE; from now on messages to itself can arrive."""
+    def asked(self, now: float) -> None:
+        """The broker was asked for the subscriptions, on a new connection."""
         self.due = now + PROOF_SECONDS
 
     def topics(self) -> list[str]:
