@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose check format lock clean omega test-omega soak
+.PHONY: help run whatsapp tweet test test-compose test-faults check format lock clean omega test-omega soak
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -24,6 +24,9 @@ test: ## set up what is missing, then run every test
 
 test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
 	@scripts/test-compose $(ARGS)
+
+test-faults: ## cut wires, kill programs, fill disks, set clocks, and 10,000 commands meanwhile (takes some minutes)
+	@scripts/test-faults $(ARGS)
 
 omega: ## build dist/relay-agent.pyz and dist/relay-agent_VERSION_all.ipk for the Onion Omega
 	@scripts/setup

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import IO
+from typing import TextIO
 
 import pytest
 
@@ -16,7 +16,7 @@ LINE = "x" * 500
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, IO[str]]]:
+def pipe() -> Iterator[tuple[int, TextIO]]:
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as stream:
         yield reader, stream
@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[int, IO[str]]]:
 
 
 def test_a_log_that_nobody_reads_keeps_nobody_waiting_and_tells_later_what_is_missing(
-    pipe: tuple[int, IO[str]],
+    pipe: tuple[int, TextIO],
 ) -> None:
     reader, stream = pipe
     log.configure(stream=stream)
@@ -44,7 +44,7 @@ def test_a_log_that_nobody_reads_keeps_nobody_waiting_and_tells_later_what_is_mi
     assert os.read(reader, 1 << 20) == b"and on\n"
 
 
-def test_a_reader_that_is_a_little_behind_misses_nothing(pipe: tuple[int, IO[str]]) -> None:
+def test_a_reader_that_is_a_little_behind_misses_nothing(pipe: tuple[int, TextIO]) -> None:
     reader, stream = pipe
     command = "import sys, time; time.sleep(0.1); print(len(sys.stdin.buffer.read()))"
     with subprocess.Popen([sys.executable, "-c", command], stdin=reader, stdout=subprocess.PIPE) as behind:
@@ -62,7 +62,7 @@ def test_a_log_that_cannot_be_written_changes_no_exit_status(where: str) -> None
     assert done.returncode == 0
 
 
-def test_a_line_longer_than_a_pipe_takes_at_once_comes_whole(pipe: tuple[int, IO[str]]) -> None:
+def test_a_line_longer_than_a_pipe_takes_at_once_comes_whole(pipe: tuple[int, TextIO]) -> None:
     reader, stream = pipe
     log.configure(stream=stream)
     logging.getLogger("latchwire.test").info("ü" * 10_000)

@@ -45,7 +45,8 @@ class Door:
         before = self._nonce()
         with self._log.open("a") as log:
             self._agent = subprocess.Popen(
-                [sys.executable, "-m", *(module or ("latchwire_relay_agent",))], stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True,
+                [sys.executable, "-m", *(module or ("latchwire_relay_agent",))], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, text=True,
                 env={**self.home.environment(), "PYTHONPATH": str(TOP / "tests"), **environment},
             )  # fmt: skip
         self.home._running.callback(self.end)

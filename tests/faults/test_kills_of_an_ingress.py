@@ -1,4 +1,4 @@
-"""SIGKILL of the webhook and of the listener at each step between hearing and receipt, and at random ones, again and again.
+"""SIGKILL of the webhook and of the listener at each step between hearing and receipt, and at random ones, in a loop.
 
 The real programs, a simulated relay. Whatever was killed, the message is heard again afterwards, as Twilio or X (or
 somebody who kept it) may send it: the door was opened at most once, is locked again by itself, and nobody who was told
@@ -8,6 +8,7 @@ somebody who kept it) may send it: the door was opened at most once, is locked a
 import http.client
 import random
 import sys
+import time
 import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from support.x_api import FakeX
 KILLS: Final = 10
 PEOPLE: Final = 6
 OPENED: Final = "front-door is UNLOCKED"
+UNLOCKED: Final = "Done: the front door is unlocked"
 TOGGLE_SECONDS: Final = 1
 
 
@@ -108,37 +110,32 @@ def test_a_webhook_killed_again_and_again_while_people_write_does_nothing_twice(
 ) -> None:
     dice = random.Random(1)  # noqa: S311  # a plan, no secret
     people = [next(numbers) for _ in range(PEOPLE)]
-    endings = []
-    for kill in range(KILLS):
-        house.start("whatsapp-webhook")
-        before, delay = openings(house), dice.uniform(0, 0.15)
-        toggles = [form("toggle the front door", sender=person) for person in people]
-        with ThreadPoolExecutor(PEOPLE) as pool:
-            told = [pool.submit(post, house, toggle) for toggle in toggles]
-            wait_until(lambda: openings(house) > before or any(one.done() for one in told), "the first is heard", 20)
-            dice.random()
-            house.wait_for_log("whatsapp-webhook", ".", seconds=5)
-            pause(delay)
-            house.kill("whatsapp-webhook")
-        house.start("whatsapp-webhook")
-        again = [post(house, toggle) for toggle in toggles]
-        wait_until_locked(house)
-        words = [one.result() for one in told]
-        endings += words
-        opened = openings(house) - before
-        assert opened >= sum(one is not None and one.startswith("Done: the front door is unlocked") for one in words)
-        assert opened <= PEOPLE, f"kill {kill} after {delay:.3f} s: {opened} openings, {words}, {again}"
-        for first, second in zip(words, again, strict=True):
-            assert second is not None
-            assert first is None or second == first, "who was answered gets the same answer again"
-        house.kill("whatsapp-webhook")
+    endings = [ending for _ in range(KILLS) for ending in kill_while_they_write(house, people, dice.uniform(0, 0.15))]
     assert None in endings, "no kill came before an answer"
     assert any(ending is not None for ending in endings), "each kill came before the first answer"
 
 
-def pause(seconds: float) -> None:
-    """A moment drawn from the plan, which is the very thing that is tried."""
-    __import__("time").sleep(seconds)
+def kill_while_they_write(house: House, people: list[str], delay: float) -> list[str | None]:
+    """One kill so long after the first of them was heard; what each was told before it."""
+    house.start("whatsapp-webhook")
+    before = openings(house)
+    toggles = [form("toggle the front door", sender=person) for person in people]
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        told = [pool.submit(post, house, toggle) for toggle in toggles]
+        wait_until(lambda: openings(house) > before or any(one.done() for one in told), "the first is heard", 20)
+        time.sleep(delay)  # not for luck: when it is killed is what is tried
+        house.kill("whatsapp-webhook")
+    house.start("whatsapp-webhook")
+    again = [post(house, toggle) for toggle in toggles]
+    wait_until_locked(house)
+    words = [one.result() for one in told]
+    opened, story = openings(house) - before, f"killed after {delay:.3f} s: {words}, {again}"
+    assert sum(one is not None and one.startswith(UNLOCKED) for one in words) <= opened <= PEOPLE, story
+    for first, second in zip(words, again, strict=True):
+        assert second is not None, story
+        assert first is None or second == first, f"who was answered gets the same answer again; {story}"
+    house.kill("whatsapp-webhook")
+    return words
 
 
 # -------------------------------------------------------------------------------- the listener
@@ -156,35 +153,28 @@ def post_house(tmp_path: Path, x: FakeX) -> Iterator[PostHouse]:
         yield made
 
 
-def test_a_listener_killed_at_each_named_step_obeys_no_post_twice(post_house: PostHouse, x: FakeX) -> None:
-    for point in LISTENER:
-        strike = post_house.folder / "strike"
-        started = ready(post_house)
-        post_house.run(
-            "x", sys.executable, "-m", "support.striking", "twitter-listener",
-            STRIKE_AT=point, STRIKE_FILE=str(strike), PYTHONPATH=str(TOP / "tests"),
-        )  # fmt: skip
-        wait_until_it_hears(post_house, x, started)
-        before = post_house.log("relay").count(OPENED)
-        strike.write_text("self")
-        said = x.post("101", "home #unlock")
-        assert post_house.running.pop("x").wait(10) == -9, point
-        started = ready(post_house)
-        post_house.run("x", "latchwire-twitter-listener")
-        wait_until_it_hears(post_house, x, started)
-        for _ in range(2):
-            x.send({"data": x.posts[said]})  # X may deliver a post again
-        x.post("102", "now #lock")
-        locks = post_house.log("relay").count("action=lock who=twitter:102")
-        post_house.wait_for("relay", "action=lock who=twitter:102 .*outcome=done", times=locks or 1)
-        wait_until(
-            lambda: post_house.log("relay").count("action=lock who=twitter:102") >= 1 + LISTENER.index(point),
-            "the lock after it was done",
-        )
-        opened = post_house.log("relay").count(OPENED) - before
-        assert opened == (1 if point in {"after-publish", "after-receipt"} else 0), point
-        assert post_house.log("relay").count("relay 0 opened") == post_house.log("relay").count(OPENED)
-        post_house.end("x")
+@pytest.mark.parametrize("point", LISTENER)
+def test_a_listener_killed_at_a_named_step_obeys_no_post_twice(post_house: PostHouse, x: FakeX, point: str) -> None:
+    strike = post_house.folder / "strike"
+    started = ready(post_house)
+    post_house.run(
+        "x", sys.executable, "-m", "support.striking", "twitter-listener",
+        STRIKE_AT=point, STRIKE_FILE=str(strike), PYTHONPATH=str(TOP / "tests"),
+    )  # fmt: skip
+    wait_until_it_hears(post_house, x, started)
+    strike.write_text("self")
+    said = x.post("101", "home #unlock")
+    assert post_house.running.pop("x").wait(10) == -9
+    started = ready(post_house)
+    post_house.run("x", "latchwire-twitter-listener")
+    wait_until_it_hears(post_house, x, started)
+    for _ in range(2):
+        x.send({"data": x.posts[said]})  # X may deliver a post again
+    x.post("102", "now #lock")
+    post_house.wait_for("relay", "action=lock who=twitter:102 .*outcome=done")
+    opened = post_house.log("relay").count(OPENED)
+    assert opened == (1 if point in {"after-publish", "after-receipt"} else 0)
+    assert post_house.log("relay").count("relay 0 opened") == opened
 
 
 def ready(house: PostHouse) -> int:
@@ -196,6 +186,8 @@ def wait_until_it_hears(house: PostHouse, x: FakeX, started: int) -> None:
     house.wait_for("x", "ready to ask", times=started + 1)
     x.wait_for_stream()
     wait_until(
-        lambda: all(any(name in rule["value"] for rule in x.rules.values()) for name in ("example_john", "example_jane")),
+        lambda: all(
+            any(name in rule["value"] for rule in x.rules.values()) for name in ("example_john", "example_jane")
+        ),
         "the rules name both",
     )

@@ -1,8 +1,8 @@
 """10,000 commands of three issuers for eight devices, while everything between and beneath them fails.
 
 Real programs: Mosquitto, both agents, three crowds of askers; each on a wire of its own that delays, swallows, cuts and
-corrupts. Meanwhile agents, askers and broker are killed, and the relays' bus fails in each way that a bus fails. Then it
-is quiet, and what everybody was told is compared with what happened at the hardware.
+corrupts. Meanwhile agents, askers and broker are killed, and the relays' bus fails in each way that a bus fails. Then
+it is quiet, and what everybody was told is compared with what happened at the hardware.
 
 ``LATCHWIRE_FAULTS_COMMANDS`` is another number of commands, ``LATCHWIRE_FAULTS_SEED`` repeats a plan.
 """
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -156,7 +155,7 @@ def ask(sender: Sender, where: str, action: str) -> Any:
     return sender.ask(agent=agent, device=device, action=action, sub="manual:test", wait=5)
 
 
-def all_is_well(storm: Storm, sender: Sender) -> bool:
+def all_is_well(sender: Sender) -> bool:
     return all(ask(sender, where, "status").ending is Ending.DONE for where in DEVICES)
 
 
@@ -176,7 +175,7 @@ def test_nothing_is_done_twice_and_nobody_is_told_what_is_not_true(storm: Storm)
     storm.wires.tell("all is calm")
     wait_until(storm.told, "everybody is told", 30)
     sender = storm.home.sender()
-    wait_until(lambda: all_is_well(storm, sender), "every device answers again", 60)
+    wait_until(lambda: all_is_well(sender), "every device answers again", 60)
     board = SimulatedBus(memory=storm.home.places.run / "omega.simulated-board")
     wait_until(lambda: not board.relays() & 0b111, "no toggle is open", 10)
     time.sleep(2 * LIFETIME)  # after so long nothing that was asked for may begin any more

@@ -29,7 +29,7 @@ class Clock:
         if compiler is None:
             pytest.skip("there is no C compiler; type: sudo apt-get install gcc libc6-dev")
         library = folder / "clock.so"
-        command = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, SOURCE]
+        command = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE)]
         subprocess.run(command, check=True)
         self._file: Final = folder / "seconds"
         self.set(0)

@@ -2,8 +2,8 @@
 
 ``COUNTED_FILE`` gets a line when a handler is called for a command and one when it returns or raises, each with the
 command's id, so that what was done can be counted after any number of kills. With ``I2C_SEED`` the simulated relay
-board's bus fails now and then, in every way that a bus fails, until the file ``I2C_CALM`` is there. The real classes are
-wrapped from outside; nothing in the services knows of it.
+board's bus fails now and then, in every way that a bus fails, until the file ``I2C_CALM`` is there. The real classes
+are wrapped from outside; nothing in the services knows of it.
 """
 
 import errno
@@ -125,7 +125,7 @@ class Ledger:
             )
             return state
 
-        Commands._do = counted_do  # type: ignore[method-assign]
+        Commands._do = counted_do  # type: ignore[method-assign, assignment]
         of_handler.call = counted_call
 
 
@@ -144,7 +144,7 @@ def _meter(handler: Any) -> str | None:
 
 if __name__ == "__main__":
     Ledger(os.environ["COUNTED_FILE"]).wrap()
-    hardware.SimulatedBus = FaultyBus  # type: ignore[misc, attr-defined]
+    hardware.SimulatedBus = FaultyBus  # type: ignore[attr-defined]
     time.sleep(float(os.environ.get("START_AFTER", "0")))
     name = sys.argv.pop(1)
     sys.exit(run_relays([]) if name == "relay-agent" else run_bridge())

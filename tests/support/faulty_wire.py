@@ -4,8 +4,8 @@
         port = wires.add("agent", seeded("42/agent", mean=40_000))
 
 Each client gets a port of its own, so that each has faults of its own. A plan says for each connection at which byte of
-which direction what happens, so the same seed is the same plan. ``story`` tells every fault that was met, with its time,
-for the message of a test that fails.
+which direction what happens, so the same seed is the same plan. ``story`` tells every fault that was met, with its
+time, for the message of a test that fails.
 
 TCP loses nothing in the middle: what a network drops it has dropped from there on. So after ``SWALLOW`` nothing more
 passes in that direction, and the connection is cut some time later. ``FLIP`` is a bit that got past TCP's checksum.
@@ -191,7 +191,7 @@ class FaultyWires:
                 return
             self.made[name] += 1
             faults = [] if self.is_calm else self._plans[name](self.made[name])
-            self._links.add(_Link(self, self._selector, name, near, far, faults))
+            self._links.add(_Link(self, self._selector, name, (near, far), faults))
 
     def gone(self, link: "_Link") -> None:
         """Told by a link that it has ended."""
@@ -221,12 +221,12 @@ class _Link:
         wires: FaultyWires,
         selector: selectors.BaseSelector,
         name: str,
-        near: socket.socket,
-        far: socket.socket,
+        ends: tuple[socket.socket, socket.socket],
         faults: Sequence[Fault],
-    ) -> None:  # fmt: skip
+    ) -> None:
+        near, far = ends
         self.name = name
-        self._wires, self._selector, self._ends = wires, selector, (near, far)
+        self._wires, self._selector, self._ends = wires, selector, ends
         self._cut_at = math.inf
         self._ways = (_Way(self, near, far, up=True, faults=faults), _Way(self, far, near, up=False, faults=faults))
         for way in self._ways:

@@ -35,6 +35,7 @@ READY: Final = {
     "relay-agent": "ready for commands",
     "magiq-bridge": "ready for commands",
     "whatsapp-webhook": "ready to ask",
+    "twitter-listener": "ready to ask",
 }
 """What each program logs when it is at work."""
 

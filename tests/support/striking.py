@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 AGENT: Final = ("before-check", "after-check", "after-write", "before-receipt", "before-acknowledgement")
-WEBHOOK: Final = ("before-journal", "after-journal", "before-publish", "after-publish", "after-receipt", "after-answered")
+WEBHOOK: Final = (
+    "before-journal",
+    "after-journal",
+    "before-publish",
+    "after-publish",
+    "after-receipt",
+    "after-answered",
+)
 LISTENER: Final = ("before-claim", "after-claim", "before-publish", "after-publish", "after-receipt")
 POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "relay-agent": AGENT,
@@ -140,7 +147,11 @@ def _bus(point: str) -> None:
 
     def struck_message(bus: Bus, client: Any, data: Any, message: Any) -> None:
         on_message(bus, client, data, message)
-        if point == "before-acknowledgement" and message.topic.endswith("/command") and "/self-test/" not in message.topic:
+        if (
+            point == "before-acknowledgement"
+            and message.topic.endswith("/command")
+            and "/self-test/" not in message.topic
+        ):
             answered.wait(5)  # the thread that would send the receipt and the PUBACK is this one: neither is sent yet
             strike()
 

@@ -69,10 +69,7 @@ class Books:
         if len(begun) > 1:
             yield f"done {len(begun)} times: {begun}"
         for line in told:
-            if line["ending"] not in ENDINGS:
-                yield f"a sixth ending: {line}"
-            if line["took"] > line["wait"] + CONNECT_SECONDS + BUSY_SECONDS:
-                yield f"told after {line['took']:.1f} s, waiting {line['wait']} s"
+            yield from _no_ending(line)
         for line in [*told, *late]:
             if line["ending"] == Ending.DONE and action != STATUS:
                 yield from _not_done(line, ended)
@@ -84,6 +81,13 @@ class Books:
             yield f"a late truth after another one: {told}, {late}"
         if len(late) > 1 or any(line["ending"] == Ending.NO_ANSWER for line in late):
             yield f"more than one truth, or none, came late: {late}"
+
+
+def _no_ending(line: Line) -> Iterable[str]:
+    if line["ending"] not in ENDINGS:
+        yield f"a sixth ending: {line}"
+    if line["took"] > line["wait"] + CONNECT_SECONDS + BUSY_SECONDS:
+        yield f"told after {line['took']:.1f} s, waiting {line['wait']} s"
 
 
 def _not_done(line: Line, ended: list[Line]) -> Iterable[str]:

@@ -57,9 +57,7 @@ Start = Callable[..., Running]
 def start(x: FakeX, store: Store) -> Iterator[Start]:
     running: list[Running] = []
 
-    def begin(
-        *, daily_posts: int = 500, pace: float = 0.005, wanted: Wanted = WANTED, later: float = 0.0
-    ) -> Running:
+    def begin(*, daily_posts: int = 500, pace: float = 0.005, wanted: Wanted = WANTED, later: float = 0.0) -> Running:
         made = Running(x, store, daily_posts=daily_posts, pace=pace, later=later)
         made.poll.want(wanted)
         made.thread.start()

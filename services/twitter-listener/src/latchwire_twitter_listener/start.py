@@ -1,7 +1,7 @@
 """When this process started, in the words of a clock that may be set meanwhile.
 
 A machine may start with a clock that is wrong by years and get the time by NTP a minute later, or be set back by
-somebody. What was posted before the start is never obeyed, so a start that stands in the future would shut everybody out.
+somebody. What was posted before the start is never obeyed, so a start in the future would shut everybody out.
 """
 
 import time

@@ -46,5 +46,5 @@ class Workers:
         while (job := jobs.get()) is not None and not self._stopping.is_set():
             try:
                 job()
-            except Exception:  # the one place that keeps a device's queue alive
+            except Exception:  # noqa: BLE001  # the one place that keeps a device's queue alive
                 _log.exception("A fault in obeying a post; please report it.")

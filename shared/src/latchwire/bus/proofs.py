@@ -13,7 +13,7 @@ from latchwire.bus.words import Proof, Subscription
 PROOF_SECONDS: Final = 5.0
 """How long a message to itself may take before a subscription counts as denied."""
 AGAIN_SECONDS: Final = 30.0
-"""How often one that is denied is asked for again: the access list may be mended meanwhile, or it was lost on the way."""
+"""How often one that is denied is asked for again: the access list may be mended meanwhile, or it was damaged."""
 
 
 class Proofs:
