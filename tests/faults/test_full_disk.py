@@ -1,4 +1,4 @@
-"""A full disk: what cannot be remembered is not done, doors close all the same, and with space all goes on by itself."""
+"""A full disk: what cannot be remembered is not done, doors close all the same, and with space all goes on."""
 
 import json
 import os

@@ -72,7 +72,7 @@ class Scene:
             self.home(name).wait_for_log(name, READY[name])
         self.x.wait_for_stream()
         for _ in range(2 * THREADS):  # each of its threads takes memory when it is first used
-            self.house.whatsapp("help", "+15555559999")
+            self.house.whatsapp("is the door locked?", next(self.people))
         self.sender, self.far_sender = self.house.sender(connect_seconds=5), self.far.sender(connect_seconds=5)
 
     def held(self) -> dict[str, tuple[int, int, int]]:
@@ -116,7 +116,7 @@ class Scene:
         kind = self.dice.choice((Kind.FIN, Kind.RST))
         for wires in (self.near_wires, self.far_wires):
             wires.cut(kind=kind)
-        if number % 50 in {2, WARM_UP + 2}:  # X is connected to seldom, or there is a gap
+        if number in {2, WARM_UP + 2} or number % 150 == 0:  # oftener, and the listener makes longer and longer pauses
             self.x.cut(clean=kind is Kind.FIN)
         for name in SERVICES:
             self.home(name).wait_for_log(name, READY[name], times=number + 2)
