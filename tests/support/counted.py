@@ -45,14 +45,19 @@ class FaultyBus(SimulatedBus):
         self._mean = int(os.environ.get("I2C_MEAN", "60")) if seed else 0
         self._calm = Path(os.environ.get("I2C_CALM", "/nowhere"))
         self._back_at = 0.0
-        self.power_losses = 0
+        self.meddled = 0
         super().__init__(**options)
         FaultyBus.made = self
 
     def lose_power(self, address: int = 0x27, *, after: int = 0) -> None:
-        """Counts it, too."""
-        self.power_losses += not after
+        """Counts it, too: a meter that looks a moment after the read-back shows something else then."""
+        self.meddled += not after
         super().lose_power(address, after=after)
+
+    def stick(self, channel: int, level: bool | None, address: int = 0x27) -> None:  # noqa: FBT001  # a pin's level
+        """Counts it, too."""
+        self.meddled += 1
+        super().stick(channel, level, address)
 
     def _meet_fault(self, operation: str, address: int, register: int, value: int | None = None) -> Any:
         if self._back_at and (now() >= self._back_at or self._calm.exists()):
@@ -113,24 +118,23 @@ class Ledger:
             if not jti or action == STATUS or not callable(getattr(handler, action, None)):
                 return call(handler, action)
             self.write(handler, step="begin", act=action)
-            losses = _power_losses()
+            meddled = _meddled()
             try:
                 state = call(handler, action)
             except ActionError as error:
                 self.write(handler, step="failed", act=action, cause=error.cause.wire)
                 raise
             real = _meter(handler)
-            self.write(
-                handler, step="end", act=action, state=state.value, real=real if losses == _power_losses() else None
-            )
+            self.write(handler, step="end", act=action, state=state.value, real=real if meddled == _meddled() else None)
             return state
 
         Commands._do = counted_do  # type: ignore[method-assign, assignment]
         of_handler.call = counted_call
 
 
-def _power_losses() -> int:
-    return FaultyBus.made.power_losses if FaultyBus.made else 0
+def _meddled() -> int:
+    """How often somebody changed a pin behind the chip's back."""
+    return FaultyBus.made.meddled if FaultyBus.made else 0
 
 
 def _meter(handler: Any) -> str | None:
