@@ -155,8 +155,15 @@ def ask(sender: Sender, where: str, action: str) -> Any:
     return sender.ask(agent=agent, device=device, action=action, sub="manual:test", wait=5)
 
 
-def all_is_well(sender: Sender) -> bool:
-    return all(ask(sender, where, "status").ending is Ending.DONE for where in DEVICES)
+def wait_until_all_is_well(storm: Storm, sender: Sender) -> None:
+    """Until every device answers again; else the message tells the seed, which does not, and every fault that was met."""
+    end = time.monotonic() + 60
+    while True:
+        answers = {where: ask(sender, where, "status") for where in DEVICES}
+        if all(answer.ending is Ending.DONE for answer in answers.values()):
+            return
+        story = [f"seed {SEED}", *(f"{where}: {answer}" for where, answer in answers.items()), *storm.wires.story]
+        assert time.monotonic() < end, "\n".join(story)
 
 
 def test_nothing_is_done_twice_and_nobody_is_told_what_is_not_true(storm: Storm) -> None:
@@ -175,7 +182,7 @@ def test_nothing_is_done_twice_and_nobody_is_told_what_is_not_true(storm: Storm)
     storm.wires.tell("all is calm")
     wait_until(storm.told, "everybody is told", 30)
     sender = storm.home.sender()
-    wait_until(lambda: all_is_well(sender), "every device answers again", 60)
+    wait_until_all_is_well(storm, sender)
     board = SimulatedBus(memory=storm.home.places.run / "omega.simulated-board")
     wait_until(lambda: not board.relays() & 0b111, "no toggle is open", 10)
     time.sleep(2 * LIFETIME)  # after so long nothing that was asked for may begin any more
