@@ -156,7 +156,7 @@ def ask(sender: Sender, where: str, action: str) -> Any:
 
 
 def wait_until_all_is_well(storm: Storm, sender: Sender) -> None:
-    """Until every device answers again; else the message tells the seed, which does not, and every fault that was met."""
+    """Until every device answers again; else the message tells the seed, who does not, and each fault that was met."""
     end = time.monotonic() + 60
     while True:
         answers = {where: ask(sender, where, "status") for where in DEVICES}
