@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose test-faults check format lock clean omega test-omega soak
+.PHONY: help run whatsapp tweet test test-compose test-faults test-languages conformance check format lock clean omega test-omega soak bench
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -28,6 +28,13 @@ test-compose: ## try docker-compose.yml from outside, in a clean clone (takes so
 test-faults: ## cut wires, kill programs, fill disks, set clocks, and 10,000 commands meanwhile (takes some minutes)
 	@scripts/test-faults $(ARGS)
 
+test-languages: ## try the lamp in Python, JavaScript and shell from outside (docs/other-languages.md)
+	@AGENT= scripts/test-languages $(ARGS)
+
+conformance: ## try an agent of your own: make conformance AGENT="./my-agent"
+	@test -n "$$AGENT" || { echo 'Say what starts it:  make conformance AGENT="./my-agent"'; exit 2; }
+	@scripts/test-languages $(ARGS)
+
 omega: ## build dist/relay-agent.pyz and dist/relay-agent_VERSION_all.ipk for the Onion Omega
 	@scripts/setup
 	@PYTHONPATH=scripts .venv/bin/python -m omega_package
@@ -38,6 +45,14 @@ test-omega: ## run them on a virtual Omega, and report times and sizes (takes so
 soak: ## 100,000 commands and 1,000 reconnects for one agent: its memory must stay flat (takes minutes)
 	@scripts/setup
 	@LATCHWIRE_SOAK=100000 .venv/bin/pytest -s tests/omega/test_soak.py $(ARGS)
+
+bench: ## measure it beside what one would use instead, into docs/performance/; ROWS="send verify", QUICK=1
+	@scripts/bench $(if $(QUICK),--quick) $(if $(PAGE),--page) $(ROWS)
+
+.PHONY: fuzz
+fuzz: ## give odd inputs to all that reads what comes from outside: make fuzz TARGET=token SECONDS=600 KEEP=yes
+	@scripts/setup
+	@scripts/fuzz $(if $(AGAIN),--again $(AGAIN),$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep) $(TARGET))
 
 check: ## linter, formatting, types, lock files in step, shell scripts
 	@scripts/setup

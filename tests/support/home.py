@@ -30,7 +30,7 @@ from latchwire.protocol.claims import Command
 from latchwire.protocol.keys import Key
 from latchwire.protocol.token import COMMAND, sign
 from latchwire.sender import Sender
-from support.broker import Broker, wait_until
+from support.broker import TOP, Broker, wait_until
 from support.wire import Wire
 
 DOOR: Final = "front-door"
@@ -89,6 +89,8 @@ class Home:
         with writer.locked():
             making.make_keys(found, self.places, writer)
             passwords = making.make_logins(found, self.places, writer)
+        template = (TOP / "broker/acl").read_text()
+        broker_options.setdefault("extra_acl", making.own_blocks(template, found.issuers(), found.observers))
         self.broker: Final = start_broker(logins=passwords, **broker_options)
         lines = {"BROKER_PORT": str(self.broker.port), **(variables or {})}
         writer.replace(self.places.env, "".join(f"{name}={value}\n" for name, value in lines.items()))

@@ -190,7 +190,8 @@ class House(Home):
     def command_line(self, *arguments: str | bytes, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs ``latchwire`` to its end, from the folder where ``state`` is."""
         environment = options.pop("environment", {})
-        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" not in options:
+            options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             [PROGRAMS / "latchwire", *arguments], env=self.environment() | environment, cwd=self.folder, text=True,
             capture_output=True, timeout=40, check=False, errors="replace", **options,

@@ -47,6 +47,10 @@ class Terminal:
             assert time.monotonic() < end, f"{words!r} is not on the screen:\n{self.screen!r}"
             self._read()
 
+    def types(self, line: str) -> None:
+        """Somebody types that and presses Enter."""
+        os.write(self._ours, f"{line}\n".encode())
+
     def interrupt(self) -> None:
         """What Ctrl-C does to the program in front."""
         self._program.send_signal(signal.SIGINT)

@@ -13,10 +13,13 @@ import pytest
 
 from latchwire.config.loading import load
 from latchwire.errors import LatchwireError
+from latchwire.model import Cause
+from latchwire.sender.answer import refused_here
 from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
 from latchwire_twitter_listener.listener import Listener
 from latchwire_twitter_listener.obeying import Target
+from latchwire_twitter_listener.outcome import sentence
 from latchwire_twitter_listener.people import Person
 from latchwire_twitter_listener.status import Snapshot
 from latchwire_twitter_listener.stream import Stream
@@ -401,6 +404,35 @@ def test_the_example_configuration_is_understood(start: Start, x: FakeX, ask: Fa
     until(lambda: listener.snapshot().health == "connected", listener)
     x.post("101", "#unlock")
     until(lambda: ask.asked == [("twitter:101", "front-door", "unlock")], listener)
+
+
+def test_a_hashtag_that_takes_a_confirmation_is_not_offered_and_the_log_says_why(
+    x: FakeX, start: Start, ask: FakeAsk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    document = json.loads(EXAMPLE.read_text("utf-8"))
+    document["devices"]["front-door"]["confirm"] = ["unlock"]
+    (tmp_path / "config.json").write_text(json.dumps(document), "utf-8")
+    x.accounts = {"101": "example_john", "102": "example_jane"}
+    listener = start(wait=False, wishes=wishes_of(load(tmp_path / "config.json")))
+    until(lambda: any("example_john" in rule["value"] for rule in x.rules.values()), listener)
+    until(lambda: listener.snapshot().health == "connected", listener)
+    assert not any("unlock" in rule["value"] or "toggle" in rule["value"] for rule in x.rules.values())
+    assert caplog.text.count("The hashtag #unlock does nothing: unlock of front-door takes a confirmation") == 1
+    assert caplog.text.count("The hashtag #toggle does nothing") == 1
+    x.send({"data": x.posts[x.post("101", "#unlock")]})
+    until(lambda: any("X cannot ask" in str(getattr(r, "fields", "")) for r in caplog.records), listener)
+    x.post("101", "#lock")
+    until(lambda: len(ask.asked) == 1, listener)
+    assert ask.asked == [("twitter:101", "front-door", "lock")]
+
+
+def test_too_often_is_posted_once_with_the_time_to_wait() -> None:
+    refused = refused_here("front-door", "lock", Cause.TOO_OFTEN)._replace(wait=37)
+    assert sentence(refused) == (
+        "front-door: nothing was done. This person asked for this device too often. Try again in 37 seconds."
+    )
+    assert sentence(refused._replace(told_before=True)) == ""
 
 
 def test_stopping_is_at_once_and_nothing_more_is_asked(x: FakeX, start: Start, ask: FakeAsk) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from latchwire.config.places import Places
+from latchwire.kit.ingress import Answer, Ending
 from latchwire.model import Cause, Happened, State
-from latchwire.sender import Answer, Ending
-from latchwire_twitter_listener.main import Members, health_of
+from latchwire.service.frame import Running
+from latchwire.service.single import SingleMember, Variables
+from latchwire_twitter_listener.main import VARIABLES, health_of, made_of, summary
 from latchwire_twitter_listener.outcome import sentence
 from latchwire_twitter_listener.status import Snapshot
+from latchwire_twitter_listener.wishes import ISSUER
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.json"
 WAITING = Snapshot(source="stream", health="waiting", last_error="X cannot be reached.", last_error_at=1000.0)
@@ -43,13 +46,20 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     return made
 
 
-def fingerprint(members: Members) -> str:
+def members_of(places: Places) -> SingleMember:
+    def make(_: Variables) -> Running:
+        raise NotImplementedError
+
+    return SingleMember(places=places, name=ISSUER, prefixes=VARIABLES, made_of=made_of, summary=summary, make=make)
+
+
+def fingerprint(members: SingleMember) -> str:
     (member,) = members.find().members.values()
     return member.fingerprint
 
 
 def test_changed_people_and_a_broken_file_do_not_interrupt_listening(places: Places) -> None:
-    members = Members(places=places)
+    members = members_of(places)
     before = fingerprint(members)
     text = places.config.read_text()
     places.config.write_text(text.replace("jane", "janet"))
@@ -59,7 +69,7 @@ def test_changed_people_and_a_broken_file_do_not_interrupt_listening(places: Pla
 
 
 def test_a_changed_source_and_new_credentials_make_the_listener_anew(places: Places) -> None:
-    members = Members(places=places)
+    members = members_of(places)
     before = fingerprint(members)
     places.config.write_text(
         places.config.read_text().replace('"people"', '"ingresses": {"twitter": {"source": "poll"}}, "people"', 1)

@@ -97,3 +97,11 @@ def test_all_versions_of_a_post_make_the_same_command() -> None:
 def test_a_hashtag_that_could_never_match_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="'unlock', not '#Unlock'"):
         Household(hashtags={"#Unlock": Target("front-door", "unlock")})
+
+
+def test_what_takes_a_confirmation_is_not_asked_for_and_no_other_hashtag_takes_its_place() -> None:
+    house = replace(HOUSE, to_confirm=frozenset({Target("front-door", "unlock")}))
+    ignored = decided(replace(OWN, hashtags=("unlock", "lock")), house)
+    assert isinstance(ignored, Ignored)
+    assert ignored == Ignored(reason="unlock of front-door takes a confirmation, and X cannot ask", told=True)
+    assert isinstance(decided(replace(OWN, hashtags=("lock", "unlock")), house), Command)

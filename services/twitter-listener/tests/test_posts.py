@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latchwire_twitter_listener.posts import (
     NotAPost,
@@ -209,3 +211,8 @@ def test_the_sample_is_whole() -> None:
 
 def test_folding_ignores_the_sign_and_the_case() -> None:
     assert fold("#UnLock") == fold("unlock") == fold("＃unlock")  # noqa: RUF001 - as above
+
+
+@given(st.text() | st.sampled_from(["﹟unlock", "# #a", "\u00a8", "a\u0345", "\u0390\u0323"]))
+def test_what_was_folded_stays_as_it_is(hashtag: str) -> None:
+    assert fold(fold(hashtag)) == fold(hashtag)

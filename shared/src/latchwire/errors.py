@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from latchwire.model import Cause
 
+__all__ = ["ActionError", "BusError", "ConfigurationError", "LatchwireError", "TokenError"]
+
 
 class LatchwireError(Exception):
     """The root: something that is expected to go wrong went wrong."""

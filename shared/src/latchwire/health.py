@@ -6,6 +6,8 @@ answer is not.
 
 from typing import NamedTuple
 
+__all__ = ["Health"]
+
 
 class Health(NamedTuple):
     """The troubles and the notes of a service, each a sentence with its remedy; no troubles means healthy."""

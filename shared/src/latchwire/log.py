@@ -19,6 +19,8 @@ import time
 from contextlib import suppress
 from typing import Final, TextIO
 
+__all__ = ["event"]
+
 PATIENCE_SECONDS: Final = 0.2
 """How long a line waits for a reader that is behind; once one was left out, the next do not wait."""
 _PIECE: Final = 4096

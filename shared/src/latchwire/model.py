@@ -7,6 +7,8 @@ These are named tuples and enumerations rather than dataclasses, because the age
 import enum
 from typing import Final, NamedTuple
 
+__all__ = ["STATE_AFTER", "STATUS", "TOGGLE", "Again", "Cause", "Happened", "Kind", "Outcome", "State", "Where"]
+
 
 class State(enum.StrEnum):
     """What a device is, read back from the hardware; ``unknown`` where it could not be read."""
@@ -29,6 +31,11 @@ class Kind(enum.StrEnum):
         """The actions that a device of this kind knows, ``status`` among them."""
         return _ACTIONS[self]
 
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that a device of this kind can have, ``unknown`` among them."""
+        return _STATES[self]
+
 
 STATUS: Final = "status"
 TOGGLE: Final = "toggle"
@@ -36,6 +43,11 @@ TOGGLE: Final = "toggle"
 _ACTIONS: Final = {
     Kind.LOCK: ("lock", "unlock", TOGGLE, STATUS),
     Kind.SWITCH: ("on", "off", TOGGLE, STATUS),
+}
+
+_STATES: Final = {
+    Kind.LOCK: (State.LOCKED, State.UNLOCKED, State.UNKNOWN),
+    Kind.SWITCH: (State.ON, State.OFF, State.UNKNOWN),
 }
 
 STATE_AFTER: Final = {"lock": State.LOCKED, "unlock": State.UNLOCKED, "on": State.ON, "off": State.OFF}
@@ -74,6 +86,7 @@ class Where(enum.Enum):
     FAILED = "failed"
     ALERT = "alert"
     SENDER = "nobody listening"
+    INGRESS = "the ingress"
 
 
 class _Row(NamedTuple):
@@ -226,6 +239,46 @@ class Cause(enum.Enum):
         "The agent is connected but has not told its nonce.",
         "Wait a moment and say it again; if it stays so, restart the agent.",
     )  # fmt: skip
+    NEEDS_CONFIRMATION = _Row(
+        "needs-confirmation", Where.INGRESS, _NO, Again.NEVER,
+        "This takes a confirmation, and there was none.",
+        "Say it where you can be asked: on WhatsApp, or at a terminal by `latchwire send`.",
+    )  # fmt: skip
+    NO_PIN = _Row(
+        "no-pin", Where.INGRESS, _NO, Again.NEVER,
+        "This takes a PIN, and this person has none.",
+        "The owner sets one: latchwire pin PERSON",
+    )  # fmt: skip
+    NOT_ASKED = _Row(
+        "not-asked", Where.INGRESS, _NO, Again.PERSON,
+        "There is nothing to confirm.",
+        "Say first what is wanted.",
+    )  # fmt: skip
+    TOO_LATE = _Row(
+        "too-late", Where.INGRESS, _NO, Again.NOW,
+        "The confirmation came more than a minute after the question.",
+        "Say it again.",
+    )  # fmt: skip
+    WRONG_PIN = _Row(
+        "wrong-pin", Where.INGRESS, _NO, Again.NOW,
+        "The PIN is wrong.",
+        "Give the right one within a minute of the question.",
+    )  # fmt: skip
+    LOCKED_OUT = _Row(
+        "locked-out", Where.INGRESS, _NO, Again.LATER,
+        "There were too many wrong PINs.",
+        "Wait, or ask the owner for a new PIN.",
+    )  # fmt: skip
+    NO_PINS = _Row(
+        "no-pins", Where.INGRESS, _NO, Again.LATER,
+        "PINs cannot be looked up at present.",
+        "`latchwire status` tells the owner why.",
+    )  # fmt: skip
+    TOO_OFTEN = _Row(
+        "too-often", Where.INGRESS, _NO, Again.LATER,
+        "This person asked for this device too often.",
+        "Wait a little.",
+    )  # fmt: skip
     UNRECOGNISED = _Row(
         "unrecognised", Where.FAILED, _MAYBE, Again.NEVER,
         "The agent gave a cause that this version does not know.",
@@ -273,4 +326,5 @@ class Cause(enum.Enum):
         return _BY_WIRE.get(name, cls.UNRECOGNISED)
 
 
-_BY_WIRE: Final = {cause.wire: cause for cause in Cause}
+_BY_WIRE: Final = {cause.wire: cause for cause in Cause if cause.where is not Where.INGRESS}
+"""What a receipt may say. An agent that tells what only an ingress can know is not believed that nothing happened."""

@@ -46,8 +46,7 @@ class Wake:
     def clear(self) -> None:
         """Makes the next wait wait again."""
         with suppress(BlockingIOError, OSError):
-            while self._receiver.recv(4096):
-                pass
+            self._receiver.recv(4096)  # if more was in it, the next wait ends at once, too, which harms nobody
 
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until it is set, at most so long; says whether it is set, and leaves it so."""

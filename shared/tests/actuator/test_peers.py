@@ -92,3 +92,10 @@ def test_what_is_no_status_makes_nobody_stand_aside(said: bytes) -> None:
     assert peers.heard_status(said, 1.0) is Peer.NOBODY
     assert not peers.heard_nonce(said, 1.0)
     assert not peers.is_aside
+
+
+@pytest.mark.parametrize("up", ["1" * 400, "-1", "1e999", "NaN", "true", '"5"', "1e300", "[5]"])
+def test_an_age_that_no_process_can_have_is_nobodys(up: str) -> None:
+    peers = Peers(started=0.0)
+    assert peers.heard_status(b'{"up": %b, "instance": "ff"}' % up.encode(), 100.0) is Peer.NOBODY
+    assert not peers.is_aside

@@ -35,11 +35,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return made
 
 
-def unpacked(places: Places, folder: Path) -> Path:
+def unpacked(places: Places, folder: Path, agent: str = "omega") -> Path:
     """The archive as a device unpacks it."""
     folder.mkdir(exist_ok=True)
-    subprocess.run(["tar", "-xzf", places.bundles / "omega.tar.gz", "-C", folder], check=True)
-    return folder / "relay-agent"
+    subprocess.run(["tar", "-xzf", places.bundles / f"{agent}.tar.gz", "-C", folder], check=True)
+    return folder / ("relay-agent" if agent == "omega" else agent)
 
 
 def make(setup: Any) -> Any:
@@ -283,3 +283,33 @@ def test_an_archive_is_read_by_a_tar_that_knows_no_extensions(places: Places) ->
     raw = gzip.decompress((places.bundles / "omega.tar.gz").read_bytes())
     with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as tar:
         assert {member.type for member in tar} == {tarfile.DIRTYPE, tarfile.REGTYPE}, "busybox tar knows these"
+
+
+def own_lamp(places: Places) -> None:
+    """An agent of a type that does not come with Latchwire."""
+    document = json.loads(places.config.read_text())
+    document["agents"]["shelf"] = {"type": "lamp", "runs": "elsewhere", "colour": "red"}
+    document["devices"]["lamp"] = {"agent": "shelf", "kind": "switch", "pin": 4}
+    places.config.write_text(json.dumps(document))
+    main(["init"])
+
+
+def test_an_agent_of_ones_own_type_gets_a_folder_of_its_name_with_its_own_settings(
+    places: Places, tmp_path: Path
+) -> None:
+    own_lamp(places)
+    main(["bundle", "shelf"])
+    document = json.loads((unpacked(places, tmp_path, "shelf") / "agent.json").read_text())
+    assert (document["type"], document["colour"], document["devices"]["lamp"]["pin"]) == ("lamp", "red", 4)
+
+
+def test_a_program_of_ones_own_on_this_machine_is_bundled_for_the_plain_listener_beside_it(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_lamp(places)
+    main(["bundle", "shelf", "--host", "127.0.0.1"])
+    where = read_bundle(unpacked(places, tmp_path, "shelf"), {}).endpoint
+    assert (where.host, where.port, where.ca_file) == ("127.0.0.1", 11883, None)
+    told = capsys.readouterr().out
+    assert "on this machine" in told
+    assert "ssh" not in told

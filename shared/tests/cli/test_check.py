@@ -10,6 +10,7 @@ from latchwire.cli import bundled
 from latchwire.cli.main import main
 from latchwire.config.loading import load
 from latchwire.config.places import Places
+from latchwire.confirmation import hashes
 
 
 @pytest.fixture
@@ -127,6 +128,44 @@ def test_new_keys_have_to_be_taken_to_the_omega(places: Places, capsys: pytest.C
     edit(places, ("agents", "magiq", "obeys"), {"telegram": "*"})
     main(["init"])
     assert "omega: its hardware holds an older" in check(capsys)[1]["problems"][0]
+
+
+def test_a_hashtag_that_can_never_work_and_an_unlock_that_is_a_way_around_are_noted(
+    places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(places, ("hashtags",), {"#zu": "front-door lock", "#auf": "front-door unlock"})
+    edit(places, ("devices", "front-door", "confirm"), ["unlock"])
+    assert check(capsys)[1]["notes"] == [
+        (
+            "config.json: hashtags.#auf: unlock of front-door takes a confirmation, and on X nobody can be asked: it "
+            "will never work; take it out"
+        )
+    ]
+    edit(places, ("devices", "front-door", "confirm"), ["toggle"])
+    assert check(capsys)[1]["notes"] == [
+        "config.json: devices.front-door.confirm: unlock is not in it, and opens without"
+    ]
+
+
+def test_who_has_no_pin_where_one_is_a_must_and_a_pin_of_nobody_are_noted(
+    places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(places, ("hashtags",), {})
+    edit(places, ("devices", "front-door", "confirm"), {"unlock": "pin"})
+    told = check(capsys)[1]["notes"]
+    assert told == [
+        f"config.json: people.{name}: front-door: it takes a PIN, and {name} has none; type: latchwire pin {name}"
+        for name in ("owner", "john")
+    ], "Jane may only lock"
+    places.pins.touch(0o600)
+    places.pins.write_text(hashes.written({name: hashes.hashed("4711") for name in ("owner", "john", "o'neill")}))
+    status, answer = check(capsys)
+    assert status == 0
+    assert answer["notes"] == [
+        """pins.json: "o'neill" is nobody in config.json; type: latchwire pin --remove 'o'"'"'neill'"""
+    ]
+    places.pins.chmod(0o644)
+    assert f"pins.json: others can read it (mode 0644); type: chmod 600 {places.pins}" in check(capsys)[1]["problems"]
 
 
 def test_a_type_and_an_issuer_that_do_not_come_with_us_are_noted(

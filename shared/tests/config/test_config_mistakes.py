@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from latchwire.config import schema
+from latchwire.config.home import agent_extract
 from latchwire.config.loading import load, parse
+from latchwire.config.negations import NEGATIONS, no_in
 from latchwire.errors import ConfigurationError
 
 EXAMPLE: dict[str, Any] = json.loads(schema.example())
@@ -42,8 +44,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed("people", to=GONE),
      "people: is missing: Who may do something. Who is not in this list may do nothing."),
     (changed("devises", to={}),
-     ("devises: there is no such key; there are: $schema, agents, devices, people, hashtags, words, ingresses; "
-     'did you mean "devices"?')),
+     ("devises: there is no such key; there are: $schema, agents, devices, people, hashtags, words, ingresses, "
+      'observers; did you mean "devices"?')),
     (changed("agents", "omega", "runs", to="her"),
      'agents.omega.runs: "her" is none of: simulated, here, elsewhere; did you mean "here"?'),
     (changed("agents", "omega", "runs", to=GONE),
@@ -79,10 +81,30 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed(*DOOR, "channel", to=8), "devices.front-door.channel: 8 is wrong; it is the board's channel, 0 to 7"),
     (changed(*DOOR, "chanel", to=1),
      ("devices.front-door.chanel: a relay lock has no such key; there are: agent, kind, names, toggleSeconds, "
-     'relockAfterSeconds, retweets, channel, address, locked, atStart; did you mean "channel"?')),
+     'relockAfterSeconds, retweets, confirm, limit, channel, address, locked, atStart; did you mean "channel"?')),
     (changed(*DOOR, "kind", to="door"), 'devices.front-door.kind: "door" is none of: lock, switch'),
     (changed(*DOOR, "toggleSeconds", to=0),
      "devices.front-door.toggleSeconds: 0 is no whole number of seconds from 1 to 3600"),
+    (changed(*DOOR, "confirm", to="unlock"),
+     ('devices.front-door.confirm: "unlock" is neither a list of actions like ["unlock"] nor an object like '
+     '{"unlock": "pin"}')),
+    (changed(*DOOR, "confirm", to=["on"]),
+     'devices.front-door.confirm: a lock does not know "on"; there are: lock, unlock, toggle, status'),
+    (changed(*DOOR, "confirm", to=["status"]),
+     'devices.front-door.confirm[0]: "status" is none of: lock, unlock, toggle, on, off'),
+    (changed(*DOOR, "confirm", to={"unlok": "pin"}),
+     ("devices.front-door.confirm.unlok: there is no such key; there are: lock, unlock, toggle, on, off; "
+     'did you mean "unlock"?')),
+    (changed(*DOOR, "confirm", to={"unlock": "4711"}),
+     'devices.front-door.confirm.unlock: "4711" is none of: yes, pin'),
+    (changed(*DOOR, "limit", to=5),
+     'devices.front-door.limit: 5 is neither an object like {"actions": 20, "seconds": 60} nor "none"'),
+    (changed(*DOOR, "limit", to={"actions": 0, "seconds": 60}),
+     "devices.front-door.limit.actions: 0 is no whole number from 1 to 1000"),
+    (changed(*DOOR, "limit", to={"actions": 5}),
+     "devices.front-door.limit.seconds: is missing: In how many seconds."),
+    (changed("words", to={"yes": ["ja"], "unlock": ["Ja"]}),
+     'words.unlock[0]: "Ja" means yes already; a word means one thing'),
     (changed("devices", "ac", "kind", to="lock"),
      "devices.ac.kind: a magiq agent has no devices of kind lock"),
     (changed("devices", "ac", "names", to=["Front  Door"]),
@@ -126,11 +148,23 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed("hashtags", "#open", to="garage unlock"),
      'hashtags.#open: "garage" is no device; you have: front-door, ac, light'),
     (changed("hashtags", "#LOCK", to="front-door unlock"),
-     'hashtags.#LOCK: the same as "#lock", for upper and lower case are alike; keep one'),
+     'hashtags.#LOCK: the same as "#lock", for case and form of letters do not matter; keep one'),
+    (changed("hashtags", "#ｌｏｃｋ", to="front-door unlock"),  # noqa: RUF001  # what Japanese keyboards write
+     'hashtags.#ｌｏｃｋ: the same as "#lock", for case and form of letters do not matter; keep one'),  # noqa: RUF001
+    (changed("hashtags", "#open-it", to="front-door unlock"),
+     "hashtags.#open-it: this hashtag is never heard; use letters, digits and _ alone"),
+    (changed("hashtags", "#\ufe5f", to="front-door unlock"),
+     "hashtags.#\ufe5f: this hashtag is never heard; use letters, digits and _ alone"),
+    (changed("hashtags", "#\u00a8", to="front-door unlock"),
+     "hashtags.#\u00a8: this hashtag is never heard; use letters, digits and _ alone"),
     (changed("hashtags", "#open", to="unlock"),
      'hashtags.#open: "unlock" is no device and action; write it like "front-door unlock"'),
     (changed("hashtags", "open", to="front-door unlock"),
      'hashtags: "open" is no hashtag; write it like "#unlock"'),
+    (changed("words", to={"ignore": ["bitte", "Nicht"]}),
+     'words.ignore[1]: "nicht" says no, and a no ends every request; take it out'),
+    (changed("devices", "ac", "names", to=["cooler", "don’t heat"]),  # noqa: RUF001  # as telephones write it
+     'devices.ac.names[1]: "don’t heat" is never heard, for "don\'t" says no; choose another name'),  # noqa: RUF001
     (changed("words", to={"unlock": ["öffne"], "lock": ["ÖFFNE"]}),
      'words.lock[0]: "ÖFFNE" means unlock already; a word means one thing'),
     (changed("words", to={"unlock": ["Light"]}),
@@ -140,7 +174,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (changed("words", to={"help": ["door"]}),
      'words.help[0]: "door" is a name of front-door; choose another word'),
     (changed("words", to={"ignored": ["bitte"]}),
-     ("words.ignored: there is no such key; there are: lock, unlock, toggle, on, off, status, list, help, ignore; "
+     ("words.ignored: there is no such key; there are: lock, unlock, toggle, on, off, status, yes, list, help, ignore; "
      'did you mean "ignore"?')),
     (changed("ingresses", to={"twitter": {"source": "pull"}}),
      'ingresses.twitter.source: "pull" is none of: stream, poll; did you mean "poll"?'),
@@ -228,3 +262,41 @@ def test_an_actuator_of_somebodys_own_keeps_its_own_keys() -> None:
     config = parse(json.dumps(document).encode())
     assert config.agents["blinds"].settings == {"serial": "/dev/ttyUSB0"}
     assert config.devices["blind"].settings == {"channel": "left", "speed": [1, 2.5]}
+
+
+@pytest.mark.parametrize("no", [*sorted(NEGATIONS), "don't", "mightn’t"])  # noqa: RUF001  # as telephones write it
+def test_no_word_that_says_no_can_be_hidden(no: str) -> None:
+    assert no_in(f"(Please, {no.upper()}!)")
+    assert not no_in("Bitte öffne the north-door, Noah's")
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        (["unlock"], {"unlock": "yes", "toggle": "yes"}),
+        (["lock"], {"lock": "yes", "toggle": "yes"}),
+        ({"unlock": "pin"}, {"unlock": "pin", "toggle": "pin"}),
+        ({"unlock": "pin", "toggle": "yes"}, {"unlock": "pin", "toggle": "pin"}),
+        ([], {}),
+    ],
+)
+def test_a_toggle_is_no_way_around_a_confirmation(written: object, taken: dict[str, str]) -> None:
+    document = changed(*DOOR, "confirm", to=written)
+    assert parse(json.dumps(document).encode()).devices["front-door"].confirm == taken
+
+
+def test_a_limit_is_twenty_in_a_minute_or_what_is_written_or_none() -> None:
+    for written, taken in ((GONE, (20, 60)), ({"actions": 2, "seconds": 9}, (2, 9)), ("none", None)):
+        document = changed(*DOOR, "limit", to="none")
+        if written is GONE:
+            del document["devices"]["front-door"]["limit"]
+        else:
+            document["devices"]["front-door"]["limit"] = written
+        assert parse(json.dumps(document).encode()).devices["front-door"].limit == taken
+
+
+def test_an_agent_gets_nothing_of_confirmations_and_limits() -> None:
+    document = changed(*DOOR, "confirm", to=["unlock"])
+    document["devices"]["front-door"]["limit"] = "none"
+    config = parse(json.dumps(document).encode())
+    assert agent_extract(config, "omega") == agent_extract(parse(json.dumps(EXAMPLE).encode()), "omega")

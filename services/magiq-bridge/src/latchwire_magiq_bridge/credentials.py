@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from latchwire.config.environment import secret
 from latchwire.errors import ConfigurationError
+from latchwire.kit.variables import secret
 
 NAMES: Final = ("MAGIQ_API_KEY", "MAGIQ_API_SECRET")
 _WHERE: Final = "in state/.env (docs/magiq.md says where to get it)"

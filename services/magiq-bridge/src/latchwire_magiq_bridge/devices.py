@@ -10,15 +10,15 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from latchwire.config.agent import AgentConfig, DeviceConfig
 from latchwire.errors import ConfigurationError
+from latchwire.kit.agent import AgentConfig, DeviceConfig, Idle
 from latchwire.model import Kind
 from latchwire_magiq_bridge import credentials, settings
 from latchwire_magiq_bridge.budget import Budget, poll_interval, with_jitter
 from latchwire_magiq_bridge.client import MagiqCloud
 from latchwire_magiq_bridge.cloud import Cloud
 from latchwire_magiq_bridge.simulated import SimulatedCloud
-from latchwire_magiq_bridge.smart_socket import IdleSocket, SmartSocket
+from latchwire_magiq_bridge.smart_socket import SmartSocket
 
 log = logging.getLogger("latchwire.magiq")
 
@@ -28,7 +28,7 @@ MOST_WORKERS: Final = 128
 
 _RANDOM: Final = random.SystemRandom()
 
-Handler = SmartSocket | IdleSocket
+Handler = SmartSocket | Idle
 
 
 def open_devices(
@@ -57,7 +57,7 @@ def open_devices(
     except ConfigurationError as error:
         reason = "; ".join(error.problems)
         log.warning("%s is idle: %s cause=not-configured", agent.name, reason)
-        return {name: IdleSocket(reason=reason) for name in agent.devices}
+        return {name: Idle(reason=reason) for name in agent.devices}
     return _sockets(agent, found, real, fraction)
 
 
@@ -100,17 +100,17 @@ def _sockets(
     return handlers
 
 
-def _unfit(device: DeviceConfig) -> IdleSocket | None:
+def _unfit(device: DeviceConfig) -> Idle | None:
     if device.kind is Kind.SWITCH:
         return None
-    return IdleSocket(reason=f'devices.{device.name}.kind: a MagIQ socket is a "switch", not a "{device.kind}"')
+    return Idle(reason=f'devices.{device.name}.kind: a MagIQ socket is a "switch", not a "{device.kind}"')
 
 
-def _unknown(device: DeviceConfig, whose: Mapping[object, str]) -> IdleSocket | None:
+def _unknown(device: DeviceConfig, whose: Mapping[object, str]) -> Idle | None:
     place = f"devices.{device.name}.deviceId"
     device_id = device.settings.get("deviceId")
     if not settings.is_device_id(device_id):
-        return IdleSocket(reason=f"{place}: it is missing or no id; docs/magiq.md says where to find it")
+        return Idle(reason=f"{place}: it is missing or no id; docs/magiq.md says where to find it")
     if device_id in whose:  # two handlers would not know of each other's commands
-        return IdleSocket(reason=f"{place}: {whose[device_id]} has the same; one socket is one device")
+        return Idle(reason=f"{place}: {whose[device_id]} has the same; one socket is one device")
     return None

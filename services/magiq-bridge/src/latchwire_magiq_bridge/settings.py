@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from latchwire.config.agent import AgentConfig
 from latchwire.errors import ConfigurationError
+from latchwire.kit.agent import AgentConfig
 
 URL: Final = "https://api.magiqworks.com/api-ext-magiq/device"
 """From the vendor's samples, github.com/quarkifii/quarkifimagiq-socket-examples."""

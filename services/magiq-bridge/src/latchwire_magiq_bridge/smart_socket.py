@@ -192,42 +192,5 @@ class SmartSocket:
             log.info("The MagIQ cloud answers again for %s. device=%s", self._name, self._name)
 
 
-class IdleSocket:
-    """A socket that cannot be worked: every action says what is missing and where it is set.
-
-    Args:
-        reason: for a person.
-    """
-
-    simulated = False
-    poll_seconds = 60.0
-
-    def __init__(self, *, reason: str) -> None:
-        self.reason = reason
-
-    def on(self) -> State:
-        """Raises ActionError: not-configured."""
-        return self.status()
-
-    def off(self) -> State:
-        """Raises ActionError: not-configured."""
-        return self.status()
-
-    def toggle(self) -> State:
-        """Raises ActionError: not-configured."""
-        return self.status()
-
-    def poll(self) -> State:
-        """Raises ActionError: not-configured."""
-        return self.status()
-
-    def status(self) -> State:
-        """Raises ActionError: not-configured."""
-        raise ActionError(Cause.NOT_CONFIGURED, self.reason)
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
-
-
 def _state(reading: Reading) -> State:
     return State.ON if reading.on else State.OFF

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from latchwire.config.agent import AgentConfig
 from latchwire.errors import ActionError, ConfigurationError
+from latchwire.kit.agent import AgentConfig
 from latchwire.model import Cause, Kind
 from latchwire_relay_agent.i2c import I2cBus, Wire
 from latchwire_relay_agent.mcp23008 import Board

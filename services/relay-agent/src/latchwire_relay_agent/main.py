@@ -6,7 +6,7 @@
 import os
 import sys
 
-from latchwire_relay_agent.bundled import asked_for
+from latchwire.kit.bundled import asked_for
 
 
 def main() -> int:
@@ -16,6 +16,9 @@ def main() -> int:
         from latchwire_relay_agent import omega  # noqa: PLC0415  # each way imports only what it needs
 
         return omega.run(folder, arguments)
-    from latchwire_relay_agent import beside  # noqa: PLC0415
+    from latchwire.kit.actuator import run_together  # noqa: PLC0415
+    from latchwire_relay_agent.agent import NAME, PURPOSE, WORKERS, open_relays  # noqa: PLC0415
 
-    return beside.run(arguments)
+    return run_together(
+        open_relays, name=NAME, agent_type="relay", purpose=PURPOSE, workers=WORKERS, arguments=arguments
+    )

@@ -12,12 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from latchwire_relay_agent.bundled import asked_for
+from latchwire.kit.bundled import asked_for
 
 FOLDER: Final = "/etc/relay-agent"
 """Where the bundle is if nothing else is said."""
-RUN_FOLDER: Final = "/var/run/relay-agent"
-"""Where the socket for ``--health`` is; in memory on OpenWrt."""
 CA: Final = "ca.crt"
 
 
@@ -29,33 +27,20 @@ def run(folder: str, arguments: Sequence[str]) -> int:
     """Runs the agent of that bundle; the exit status."""
     if not os.path.exists(f"{folder}/{CA}"):  # noqa: PTH110  # before pathlib, see above
         leave_out_tls()
-    from pathlib import Path  # noqa: PLC0415
+    from latchwire.kit.agent import Agent  # noqa: PLC0415
+    from latchwire.kit.bundled import run as run_bundle  # noqa: PLC0415
+    from latchwire_relay_agent.agent import NAME, PURPOSE, WORKERS, open_relays  # noqa: PLC0415
+    from latchwire_relay_agent.hardware import Handler  # noqa: PLC0415
 
-    from latchwire import __version__  # noqa: PLC0415
-    from latchwire.actuator import Actuator  # noqa: PLC0415
-    from latchwire.service.bundle import BundledAgent  # noqa: PLC0415
-    from latchwire.service.frame import Program, main  # noqa: PLC0415
-    from latchwire.service.setup import Setup  # noqa: PLC0415
-    from latchwire_relay_agent.agent import NAME, PURPOSE, make  # noqa: PLC0415
-
-    run_folder = Path(os.environ.get("LATCHWIRE_RUN") or RUN_FOLDER)
-
-    def make_agent(setup: Setup) -> Actuator:
-        if setup.endpoint.ca_file is not None and "ssl" in sys.modules and sys.modules["ssl"] is None:
+    def open_unless_anew(agent: Agent) -> dict[str, Handler]:
+        if os.path.exists(f"{folder}/{CA}") and "ssl" in sys.modules and sys.modules["ssl"] is None:  # noqa: PTH110
             raise Anew
-        return make(setup, run_folder)
+        return open_relays(agent)
 
-    bundled = BundledAgent(folder=Path(folder), make=make_agent, variables=os.environ)
-    program = Program(
-        name=NAME,
-        purpose=PURPOSE,
-        version=__version__,
-        run_folder=run_folder,
-        find=bundled.find,
-        variables=os.environ,
-    )
     try:
-        return main(program, arguments)
+        return run_bundle(
+            open_unless_anew, name=NAME, folder=folder, purpose=PURPOSE, workers=WORKERS, arguments=arguments
+        )
     except Anew:  # what ran was stopped in order by now
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very program
 

@@ -17,8 +17,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from latchwire.config.agent import AgentConfig, DeviceConfig
 from latchwire.errors import ConfigurationError
+from latchwire.kit.agent import AgentConfig, DeviceConfig
 from latchwire.model import Kind
 from latchwire_relay_agent.mcp23008 import Channel
 

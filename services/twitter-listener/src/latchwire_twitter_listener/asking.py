@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 
 class Answer(NamedTuple):
-    """What became of a command: whether it was done, and a sentence for the person."""
+    """What became of a command: whether it was done, and a sentence for the person, "" to say nothing."""
 
     done: bool
     sentence: str

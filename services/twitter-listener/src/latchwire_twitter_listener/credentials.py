@@ -6,7 +6,7 @@ Each name may be set itself or point to a file as ``NAME_FILE``. None of them is
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from latchwire.config.environment import secret
+from latchwire.kit.variables import secret
 
 WHAT_TO_SET = (
     "Set X_BEARER_TOKEN, or X_CONSUMER_KEY and X_CONSUMER_SECRET, in state/.env (docs/x.md says how to get them)."

@@ -88,6 +88,7 @@ class Listener:
         self._people = People(store=self._store, lookup=self._api.accounts, tell=log.warning)
         self._household = Household()
         self._problems: frozenset[str] = frozenset()
+        self._not_offered: tuple[str, ...] = ()
         self._source = self._make_source()
         self._workers = Workers()
         self._stopping = threading.Event()
@@ -214,7 +215,7 @@ class Listener:
         except LatchwireError as fault:
             self._status.note(f"{command.device} could not be asked: {fault}", now=self._wall())
             return
-        if self._credentials.can_answer:
+        if self._credentials.can_answer and outcome.sentence:
             answer(self._api, self._settings.answer, command, outcome.sentence, now=self._wall())
 
     def _make_source(self) -> Source:
@@ -259,7 +260,16 @@ class Listener:
         directory = self._people.directory(wishes.people)
         self._problems = frozenset(directory.problems)
         self._on_ids(self._people.ids_by_name(wishes.people))
-        self._household = Household(hashtags=wishes.hashtags, people=directory.people, no_retweets=wishes.no_retweets)
+        self._household = Household(
+            hashtags=wishes.hashtags,
+            people=directory.people,
+            no_retweets=wishes.no_retweets,
+            to_confirm=wishes.to_confirm,
+        )
+        if wishes.not_offered() != self._not_offered:
+            self._not_offered = wishes.not_offered()
+            for sentence in self._not_offered:
+                log.warning("%s", sentence)
         self._status.protected(directory.protected)
         if directory.people:
             self._somebody_known.set()
@@ -267,7 +277,7 @@ class Listener:
             Wanted(
                 usernames=directory.usernames,
                 user_ids=tuple(directory.people),
-                hashtags=tuple(wishes.hashtags),
+                hashtags=wishes.offered,
                 retweets=wishes.retweets,
             )
         )

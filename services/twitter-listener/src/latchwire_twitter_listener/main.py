@@ -1,27 +1,17 @@
-"""The program ``latchwire-twitter-listener``: puts the parts together, in the frame that all services share.
+"""The program ``latchwire-twitter-listener``: puts the parts together.
 
 Its one member is made anew when a credential, a key, an address or ``ingresses.twitter`` of config.json changes.
 Changed people and hashtags are taken over within seconds without that.
 """
 
-import hashlib
 import threading
 from collections.abc import Mapping
 from typing import Final
 
-from latchwire.config import expiry
-from latchwire.config.environment import environment, secret, value
-from latchwire.config.examples import DEMO, check_example_people
-from latchwire.config.home import Config
-from latchwire.config.loading import load
-from latchwire.config.places import Places, find
-from latchwire.config.reloading import Reloading
 from latchwire.errors import ConfigurationError
 from latchwire.health import Health
-from latchwire.ingress import Ingress
-from latchwire.sender import Ending
-from latchwire.service import frame
-from latchwire.service.home import endpoint, login
+from latchwire.kit.ingress import Config, Ending, Ingress, run
+from latchwire.kit.variables import DEMO, value
 from latchwire_twitter_listener import __version__
 from latchwire_twitter_listener.asking import Answer
 from latchwire_twitter_listener.credentials import Credentials
@@ -36,6 +26,8 @@ WAIT_SECONDS: Final = 20.0
 """How long a receipt is waited for; nobody holds a line open for it, so longer than a chat would."""
 LOOK_SECONDS: Final = 2.0
 """How often config.json is looked at for changed people and hashtags."""
+VARIABLES: Final = ("X_",)
+"""How the names of the variables begin that it reads."""
 _LONG_WAIT: Final = 60.0
 
 
@@ -46,59 +38,49 @@ class TwitterListener:
         ConfigurationError: something it needs is missing or wrong.
     """
 
-    def __init__(self, *, places: Places, variables: Mapping[str, str]) -> None:
-        config = Reloading(places.config)
-        check_example_people(config.current(), variables)
-        credentials = credentials_for(config.current(), variables)
+    def __init__(self, ingress: Ingress) -> None:
+        self._ingress, variables = ingress, ingress.variables
         base = value(variables, "X_API_BASE") or LIVE_BASE
         if not base.startswith(("https://", "http://")):
             raise ConfigurationError(f'X_API_BASE: "{base}" is no address; it starts with https://')
-        self._ingress = Ingress(
-            issuer=ISSUER,
-            service=NAME,
-            config=config,
-            keyring=places.keyring(ISSUER),
-            endpoint=endpoint(variables),
-            login=login(places, ISSUER),
-        )
-        self._taken = config.current()
+        self._taken = ingress.config
         self._listener = Listener(
             settings=settings_of(self._taken),
             wishes=wishes_of(self._taken),
-            credentials=credentials,
-            data=places.data,
+            credentials=credentials_for(self._taken, variables),
+            data=ingress.data,
             ask=self._ask,
             base=base,
             on_change=lambda _: self._ingress.publish_status(),
             on_ids=self._know,
         )
         self._ids: Mapping[str, str] = {}
-        self._ingress.extra_status = lambda: {"x": self._listener.snapshot().as_json()}
-        self._ingress.extra_health = lambda: health_of(self._listener.snapshot())
         self._stopping = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="x-config", daemon=True)
 
     def start(self) -> None:
-        """Connects to the broker and listens to X."""
-        self._ingress.start()
+        """Listens to X."""
         self._listener.start()
         self._follower.start()
 
     def stop(self) -> None:
-        """Hears nothing more, and disconnects."""
+        """Hears nothing more."""
         self._stopping.set()
         self._listener.stop()
-        self._ingress.stop()
 
     def health(self) -> Health:
         """How it is."""
-        return self._ingress.refresh()
+        return health_of(self._listener.snapshot())
+
+    def status(self) -> Mapping[str, object]:
+        """What its status holds of X."""
+        return {"x": self._listener.snapshot().as_json()}
 
     def hung(self) -> str:
-        """What of it hangs or has died; "" if nothing."""
+        """What of it has died; "" if nothing."""
         if self._follower.ident is not None and not self._follower.is_alive() and not self._stopping.is_set():
             return f"the thread {self._follower.name} has ended"
-        return self._listener.hung() or self._ingress.hung()
+        return self._listener.hung()
 
     def _ask(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
         answer = self._ingress.ask(identity=identity, device=device, action=action, jti=message_id, wait=WAIT_SECONDS)
@@ -149,68 +131,26 @@ def credentials_for(config: Config, variables: Mapping[str, str]) -> Credentials
     return found
 
 
-class Members:
-    """What to run now, for the frame.
+def made_of(config: Config, variables: Mapping[str, str]) -> object:
+    """What of config.json makes the listener anew: how to listen, and whether it may."""
+    return settings_of(config), credentials_for(config, variables).can_listen
 
-    Args:
-        places: the state folder.
-    """
 
-    def __init__(self, *, places: Places) -> None:
-        self._places = places
-        self._settings = ""
-
-    def find(self) -> frame.Found:
-        """Looks.
-
-        Raises:
-            ConfigurationError: what is wrong with ``.env``.
-        """
-        places, variables = self._places, environment(self._places.state)
-        listens = Credentials.from_environment(variables).can_listen
-        member = frame.Member(
-            self._fingerprint(variables),
-            "posts on X" if listens else "posts on X, idle without credentials",
-            lambda: TwitterListener(places=places, variables=variables),
-        )
-        return frame.Found({ISSUER: member}, expiry.note(self._places))
-
-    def _fingerprint(self, variables: Mapping[str, str]) -> str:
-        """Changes with what the member is made of; of config.json with ``twitter`` and with whether it may be used."""
-        names = ("X_", "BROKER_", "MQTT_", "LATCHWIRE_")
-        parts = [f"{name}={variables[name]}" for name in sorted(variables) if name.startswith(names)]
-        parts += [secret(variables, name) for name in ("X_BEARER_TOKEN", "X_CONSUMER_KEY", "X_CONSUMER_SECRET")]
-        for path in (self._places.keys(ISSUER), self._places.login(ISSUER)):
-            try:
-                parts.append(path.read_text("ascii", "replace"))
-            except OSError as error:
-                parts.append(str(error.errno))
-        try:
-            config = load(self._places.config)
-            self._settings = repr(
-                (settings_of(config), credentials_for(config, variables).can_listen)
-            )  # of the last valid file, which stays in force
-            check_example_people(config, variables)
-        except ConfigurationError as error:
-            if not self._places.config.exists() or "invented" in str(error):
-                parts.append(str(error))
-        return hashlib.sha256("\n".join([*parts, self._settings]).encode()).hexdigest()
+def summary(variables: Mapping[str, str]) -> str:
+    """What it is, in a line."""
+    listens = Credentials.from_environment(variables).can_listen
+    return "posts on X" if listens else "posts on X, idle without credentials"
 
 
 def main() -> int:
     """The console script."""
-    places = find()
-    try:
-        variables: Mapping[str, str] = environment(places.state)
-    except ConfigurationError:
-        variables = {}  # told by the frame, which looks again
-    return frame.main(
-        frame.Program(
-            name=NAME,
-            purpose="Hears posts on X, and works locks and sockets by them.",
-            version=__version__,
-            run_folder=places.run,
-            find=Members(places=places).find,
-            variables=variables,
-        )
+    return run(
+        TwitterListener,
+        name=NAME,
+        issuer=ISSUER,
+        purpose="Hears posts on X, and works locks and sockets by them.",
+        version=__version__,
+        variables=VARIABLES,
+        summary=summary,
+        made_of=made_of,
     )

@@ -38,11 +38,13 @@ class Household:
         hashtags: what each stands for; keys as :func:`~latchwire_twitter_listener.posts.fold` writes them.
         people: numeric id → the person's name in config.json.
         no_retweets: the devices that do not obey retweets.
+        to_confirm: what takes a confirmation, for which nobody can be asked on X.
     """
 
     hashtags: Mapping[str, Target] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)
     no_retweets: frozenset[str] = frozenset()
+    to_confirm: frozenset[Target] = frozenset()
 
     def __post_init__(self) -> None:
         for hashtag in self.hashtags:
@@ -105,6 +107,8 @@ def decide(
     target = next((household.hashtags[tag] for tag in post.hashtags if tag in household.hashtags), None)
     if target is None:
         return Ignored(reason="it has no configured hashtag", told=False)
+    if target in household.to_confirm:
+        return Ignored(reason=f"{target.action} of {target.device} takes a confirmation, and X cannot ask", told=True)
     if retweet and target.device in household.no_retweets:
         return Ignored(reason=f"{target.device} does not obey retweets", told=True)
     late = _late(post.created_at, now=now, started_at=started_at, fresh_seconds=fresh_seconds)

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from latchwire.config import wording
+
 _ID: Final = re.compile(r"[0-9]{1,19}\Z", re.ASCII)
 _HASHTAG: Final = re.compile(r"(?<![\w&/])[#\uFF03](\w++)(?!…)")
 """A hashtag in a text: not inside a word, an HTML entity or a path, and not one that was cut off by an
@@ -75,8 +77,8 @@ class StreamError:
 
 
 def fold(hashtag: str) -> str:
-    """How hashtags are compared: without ``#``, without regard to case or to the way a letter is composed."""
-    return unicodedata.normalize("NFKC", hashtag.lstrip("#\uff03").strip()).casefold()
+    """How hashtags are compared, in config.json as here."""
+    return wording.hashtag(hashtag)
 
 
 def parse_json(line: bytes) -> Mapping[str, object] | NotAPost:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from latchwire.config.home import Config
+from latchwire.kit.ingress import Config
 from latchwire_twitter_listener.answers import How
 from latchwire_twitter_listener.obeying import FRESH_SECONDS, Target
 from latchwire_twitter_listener.people import Person
@@ -49,17 +49,32 @@ class Wishes:
         people: who has an account on X.
         hashtags: what each hashtag stands for; keys folded (``posts.fold``).
         no_retweets: the devices that do not obey retweets.
-        devices: all devices that a hashtag names.
+        to_confirm: what takes a confirmation, so that no post can do it.
     """
 
     people: tuple[Person, ...] = ()
     hashtags: Mapping[str, Target] = field(default_factory=dict)
     no_retweets: frozenset[str] = frozenset()
+    to_confirm: frozenset[Target] = frozenset()
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The hashtags that can do something; X is asked for no others."""
+        return tuple(tag for tag, target in self.hashtags.items() if target not in self.to_confirm)
+
+    def not_offered(self) -> tuple[str, ...]:
+        """A sentence for the log about each hashtag that can do nothing."""
+        return tuple(
+            f"The hashtag #{tag} does nothing: {target.action} of {target.device} takes a confirmation "
+            "(`confirm` in config.json), and on X nobody can be asked for it."
+            for tag, target in self.hashtags.items()
+            if target in self.to_confirm
+        )
 
     @property
     def retweets(self) -> bool:
         """Whether any device obeys retweets."""
-        return any(target.device not in self.no_retweets for target in self.hashtags.values())
+        return any(self.hashtags[tag].device not in self.no_retweets for tag in self.offered)
 
 
 def wishes_of(config: Config) -> Wishes:
@@ -72,6 +87,9 @@ def wishes_of(config: Config) -> Wishes:
         ),
         hashtags={fold(tag): Target(device, action) for tag, (device, action) in config.hashtags.items()},
         no_retweets=frozenset(device.name for device in config.devices.values() if not device.retweets),
+        to_confirm=frozenset(
+            Target(device.name, action) for device in config.devices.values() for action in device.confirm
+        ),
     )
 
 

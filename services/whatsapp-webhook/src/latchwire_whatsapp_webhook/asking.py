@@ -5,12 +5,13 @@ certainly does not happen; one that has begun may still happen, and its answer i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Final, NamedTuple
 
+from latchwire.kit.ingress import Answer, Ending
 from latchwire.model import Cause, Happened
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook.seams import Ask, OnLate
 
 SECONDS: Final = 12.0
@@ -43,37 +44,48 @@ class Asking:
 
     def ask(self, questions: Sequence[Question], *, identity: str, on_late: OnLate | None) -> list[Answer]:
         """An answer to each question, in their order; all are asked at the same time."""
+        return self._all(
+            [
+                (
+                    question.device,
+                    question.action,
+                    partial(
+                        self._ask,
+                        identity=identity,
+                        device=question.device,
+                        action=question.action,
+                        message_id=question.message_id,
+                        on_late=on_late,
+                    ),
+                )
+                for question in questions
+            ],
+            on_late,
+        )
+
+    def call(self, device: str, action: str, call: Callable[[], Answer], *, on_late: OnLate | None) -> Answer:
+        """The answer of this call, in the same time; device and action are what it is about."""
+        return self._all([(device, action, call)], on_late)[0]
+
+    def _all(self, calls: Sequence[tuple[str, str, Callable[[], Answer]]], on_late: OnLate | None) -> list[Answer]:
         end = time.monotonic() + self._seconds
-        asked = [
-            (
-                question,
-                self._pool.submit(
-                    self._ask,
-                    identity=identity,
-                    device=question.device,
-                    action=question.action,
-                    message_id=question.message_id,
-                    on_late=on_late,
-                ),
-            )
-            for question in questions
-        ]
-        wait([future for _, future in asked], timeout=max(0.0, end - time.monotonic()))
-        return [self._answer(question, future, on_late) for question, future in asked]
+        asked = [(device, action, self._pool.submit(call)) for device, action, call in calls]
+        wait([future for *_, future in asked], timeout=max(0.0, end - time.monotonic()))
+        return [self._answer(device, action, future, on_late) for device, action, future in asked]
 
     def stop(self) -> None:
         """Begins nothing any more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @staticmethod
-    def _answer(question: Question, future: "Future[Answer]", on_late: OnLate | None) -> Answer:
+    def _answer(device: str, action: str, future: "Future[Answer]", on_late: OnLate | None) -> Answer:
         if future.cancel():
-            return Answer(Ending.REFUSED, question.device, question.action, cause=Cause.BUSY, happened=Happened.NO)
+            return Answer(Ending.REFUSED, device, action, cause=Cause.BUSY, happened=Happened.NO)
         if future.done():
             return future.result()
         if on_late is not None:
             future.add_done_callback(lambda done: _tell(done, on_late))
-        return Answer(Ending.NO_ANSWER, question.device, question.action, happened=Happened.MAYBE)
+        return Answer(Ending.NO_ANSWER, device, action, happened=Happened.MAYBE)
 
 
 def _tell(done: "Future[Answer]", on_late: OnLate) -> None:

@@ -2,22 +2,26 @@
 
 The order is the safety: the message is on the disk before anything else is decided, so that however it ends (too many,
 a stranger, forwarded, unclear, a fault) the same request cannot be tried again under better conditions.
+
+Where a confirmation was asked for, the very next message is the answer to it or ends it: a YES or a PIN never counts
+for something that lies further back. Nothing here logs or remembers the words, for they may be a PIN.
 """
 
 import logging
 from collections.abc import Sequence
 from typing import Final
 
+from latchwire.kit.ingress import Answer, Confirm, Ending
+from latchwire.kit.ingress import Question as Back
 from latchwire.log import event
 from latchwire.model import STATUS
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook import replies
 from latchwire_whatsapp_webhook.asking import Asking, Question
 from latchwire_whatsapp_webhook.incoming import Incoming
 from latchwire_whatsapp_webhook.journal import Journal, JournalError, New, Repeated, message_id
 from latchwire_whatsapp_webhook.limits import RateLimit
-from latchwire_whatsapp_webhook.seams import OnLate, Person, Send, Who
-from latchwire_whatsapp_webhook.words import Command, Unclear, Wish, example, understand
+from latchwire_whatsapp_webhook.seams import AskBack, OnLate, Person, Send, Who
+from latchwire_whatsapp_webhook.words import Command, Unclear, Wish, digits, example, is_no, is_yes, understand
 
 _log: Final = logging.getLogger("latchwire.whatsapp")
 
@@ -37,15 +41,24 @@ class Conversation:
         asking: asks the devices.
         send: sends what comes later than the reply; ``None`` if there are no credentials for that.
         limit: for each sender.
+        ask_back: asks for confirmations; ``None`` if nothing takes one.
     """
 
     def __init__(
-        self, *, journal: Journal, who: Who, asking: Asking, send: Send | None = None, limit: RateLimit | None = None
+        self,
+        *,
+        journal: Journal,
+        who: Who,
+        asking: Asking,
+        send: Send | None = None,
+        limit: RateLimit | None = None,
+        ask_back: AskBack | None = None,
     ) -> None:
         self._journal = journal
         self._who = who
         self._asking = asking
         self._send = send
+        self._ask_back = ask_back
         self._limit = limit or RateLimit(burst=BURST, every=EVERY)
         self._told = RateLimit(burst=1, every=60.0)
 
@@ -57,6 +70,7 @@ class Conversation:
             heard = self._journal.hear(message_key)
         except JournalError as error:
             event(_log, logging.ERROR, f"Nothing was done. {error}", who=_name(person), command=message_key)
+            self._cancel(self._pending(person))
             return replies.NOT_WRITTEN_DOWN if person else replies.NOTHING
         match heard:
             case New():
@@ -82,7 +96,9 @@ class Conversation:
         return reply
 
     def _reply(self, message: Incoming, message_key: str, person: Person | None) -> str:
+        asked = self._pending(person)
         if not self._limit.allows(message.sender):
+            self._cancel(asked)
             event(_log, logging.WARNING, "Too many messages of one sender.", who=_name(person) or message.sender)
             return replies.TOO_MUCH if person and self._told.allows(message.sender) else replies.NOTHING
         if person is None:
@@ -90,29 +106,77 @@ class Conversation:
             return replies.NOTHING
         if message.forwarded or message.wordless:
             event(_log, logging.INFO, "Forwarded, or without words; nothing was done.", who=person.name)
-            return replies.FORWARDED if message.forwarded else replies.NO_WORDS
+            return self._instead(asked, replies.FORWARDED if message.forwarded else replies.NO_WORDS)
         if not person.devices:
             event(_log, logging.INFO, "May not use anything at present; nothing was done.", who=person.name)
-            return replies.NOTHING_TO_USE
-        return self._obey(message, message_key, person)
+            return self._instead(asked, replies.NOTHING_TO_USE)
+        yes = is_yes(message.text, person.devices, person.words)
+        if asked is not None and (yes if asked.by is Confirm.YES else digits(message.text)):
+            return self._confirm(asked, message, message_key, person)
+        if yes:
+            return self._instead(asked, replies.NOT_YES if asked else replies.NOTHING_TO_CONFIRM)
+        if is_no(message.text) and self._cancel(asked):
+            return replies.cancelled(asked) if asked else replies.NOTHING
+        return self._obey(asked, message, message_key, person)
 
-    def _obey(self, message: Incoming, message_key: str, person: Person) -> str:
+    def _obey(self, asked: Back | None, message: Incoming, message_key: str, person: Person) -> str:
         match understand(message.text, person.devices, person.words):
             case Command(device, action):
-                question = Question(device, action, message_key)
-                (answer,) = self._ask([question], message, person)
-                return replies.outcome(answer, will_follow=self._send is not None)
+                return self._command(asked, Question(device, action, message_key), message, person)
             case Wish.STATUS_ALL:
                 some = [device.name for device in person.devices][:MOST_AT_ONCE]
                 questions = [Question(name, STATUS, message_id(message.account, message.sid, name)) for name in some]
-                return replies.states(self._ask(questions, message, person))
+                return self._instead(asked, replies.states(self._ask(questions, message, person)))
             case Wish.LIST:
-                return replies.devices(person.devices)
+                return self._instead(asked, replies.devices(person.devices))
             case Wish.HELP:
-                return replies.help_text(person.devices, example(person.devices, person.words))
+                return self._instead(asked, replies.help_text(person.devices, example(person.devices, person.words)))
             case Unclear(would_work):
                 event(_log, logging.INFO, "Not understood; nothing was done.", who=person.name, command=message_key)
-                return replies.unclear(would_work)
+                late = asked is None and digits(message.text)  # most likely a PIN
+                return self._instead(asked, replies.NOTHING_TO_CONFIRM if late else replies.unclear(would_work))
+
+    def _command(self, asked: Back | None, question: Question, message: Incoming, person: Person) -> str:
+        """Does it, or asks back first; what was asked before is off."""
+        device, action = question.device, question.action
+        again = asked is not None and (asked.device, asked.action) == (device, action)
+        off = "" if again and self._cancel(asked) else self._instead(asked, "")
+        back = self._ask_back and self._ask_back.question(identity=person.identity, device=device, action=action)
+        if isinstance(back, Back):
+            return f"{off} {replies.asks(back)}".strip()
+        answer = back or self._ask([question], message, person)[0]
+        return f"{off} {self._said(answer)}".strip()
+
+    def _confirm(self, asked: Back, message: Incoming, message_key: str, person: Person) -> str:
+        """The answer to what was asked; the kit judges it."""
+        ask_back, on_late = self._ask_back, self._late(message, person)
+        if ask_back is None:
+            return replies.NOTHING_TO_CONFIRM
+        pin = digits(message.text) if asked.by is Confirm.PIN else ""
+        return self._said(
+            self._asking.call(
+                asked.device,
+                asked.action,
+                lambda: ask_back.confirm(asked, pin=pin, message_id=message_key, on_late=on_late),
+                on_late=on_late,
+            )
+        )
+
+    def _pending(self, person: Person | None) -> Back | None:
+        return self._ask_back.pending(person.identity) if self._ask_back and person else None
+
+    def _cancel(self, asked: Back | None) -> bool:
+        """Ends what was asked; whether it was still open."""
+        return asked is not None and self._ask_back is not None and self._ask_back.cancel(asked)
+
+    def _instead(self, asked: Back | None, reply: str) -> str:
+        """The reply to something else than an answer, which ends what was asked and says so."""
+        off = replies.cancelled(asked) if asked and self._cancel(asked) else ""
+        return f"{off} {reply}".strip()
+
+    def _said(self, answer: Answer) -> str:
+        """The outcome in words; nothing where the same was said a moment ago."""
+        return replies.NOTHING if answer.told_before else replies.outcome(answer, will_follow=self._send is not None)
 
     def _ask(self, questions: Sequence[Question], message: Incoming, person: Person) -> list[Answer]:
         return self._asking.ask(questions, identity=person.identity, on_late=self._late(message, person))

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from latchwire.ingress import Ingress
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer, Ingress, Question
 from latchwire_whatsapp_webhook.seams import OnLate, Person
 from latchwire_whatsapp_webhook.words import Device
 
@@ -39,3 +38,19 @@ class Household:
         return self._ingress.ask(
             identity=identity, device=device, action=action, jti=message_id, wait=WAIT_SECONDS, on_late=on_late
         )
+
+    def question(self, *, identity: str, device: str, action: str) -> Question | Answer | None:
+        """Opens a question, if the action takes a confirmation."""
+        return self._ingress.question(identity=identity, device=device, action=action)
+
+    def pending(self, identity: str) -> Question | None:
+        """What this person was asked last and did not answer."""
+        return self._ingress.pending(identity)
+
+    def cancel(self, question: Question) -> bool:
+        """Ends the question; whether it was open."""
+        return self._ingress.cancel(question)
+
+    def confirm(self, question: Question, *, pin: str, message_id: str, on_late: OnLate | None) -> Answer:
+        """Asks the agent of the device, if the answer is good and its person still may."""
+        return self._ingress.confirm(question, pin=pin, jti=message_id, wait=WAIT_SECONDS, on_late=on_late)

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from latchwire.kit.ingress import Answer, Confirm, Ending, Question, waiting
 from latchwire.model import STATUS, TOGGLE, Cause, Happened, State
-from latchwire.sender import Answer, Ending
 from latchwire_whatsapp_webhook.words import Device
 
 NOTHING: Final = ""
@@ -32,7 +32,35 @@ OWN_FAULT: Final = (
     "I met a fault of my own and cannot say whether it happened. Please look at the device. "
     "The owner finds the fault in the log of whatsapp-webhook."
 )
+NOTHING_TO_CONFIRM: Final = "There is nothing to confirm, so I did nothing. Say first what you want."
+NOT_YES: Final = "It takes your PIN, and not YES. Say again what you want, then send the PIN."
 NOTHING_TO_USE: Final = "There is nothing here that you may use at present. The owner grants it in config.json."
+
+
+_ORDERS: Final = {"on": "turn on the {}", "off": "turn off the {}"}
+
+_REFUSED: Final = {
+    Cause.NO_PIN: "That takes a PIN, and you have none, so I did nothing. The owner can give you one.",
+    Cause.NOT_ASKED: NOTHING_TO_CONFIRM,
+    Cause.TOO_LATE: "That came more than a minute after I asked, so I did nothing. Say again what you want.",
+    Cause.WRONG_PIN: "That is not your PIN, so I did nothing.",
+    Cause.LOCKED_OUT: "There were too many wrong PINs, so I did nothing. The owner can give you a new one.",
+    Cause.TOO_OFTEN: "That is too often for one device, so I did nothing.",
+    Cause.NO_PINS: "I cannot look up PINs at present, so I did nothing. The owner finds the reason in the status.",
+}
+"""What the webhook itself says no with: no agent was asked."""
+
+
+def asks(question: Question) -> str:
+    """What to reply to have it done."""
+    if question.by is Confirm.PIN:
+        return f"Reply with your PIN within a minute to {_order(question)}, and then delete that message."
+    return f"Reply YES within a minute to {_order(question)}."
+
+
+def cancelled(question: Question) -> str:
+    """It will not be done."""
+    return f"Cancelled: I did not {_order(question)}."
 
 
 def outcome(answer: Answer, *, will_follow: bool = False) -> str:
@@ -44,6 +72,8 @@ def outcome(answer: Answer, *, will_follow: bool = False) -> str:
     """
     if answer.action == STATUS:
         return _read(answer)
+    if answer.cause in _REFUSED:
+        return _refused_here(answer)
     match answer.ending:
         case Ending.DONE:
             return _done(answer)
@@ -93,6 +123,17 @@ def states(answers: Iterable[Answer]) -> str:
 def spoken(device: str) -> str:
     """The device's name as it is said."""
     return device.replace("-", " ")
+
+
+def _order(question: Question) -> str:
+    return _ORDERS.get(question.action, question.action + " the {}").format(spoken(question.device))
+
+
+def _refused_here(answer: Answer) -> str:
+    text = _REFUSED[answer.cause] if answer.cause else ""
+    if answer.tries:
+        text += f" You have {'one try' if answer.tries == 1 else f'{answer.tries} tries'} left in this minute."
+    return text + (f" Try again in {waiting(answer)}." if answer.wait else "")
 
 
 def _read(answer: Answer) -> str:

@@ -16,10 +16,9 @@ from xml.etree import ElementTree as ET
 
 from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
-from latchwire.config.environment import environment, port, secret, value
-from latchwire.config.loading import load
-from latchwire.config.places import Places, find
 from latchwire.errors import ConfigurationError, LatchwireError
+from latchwire.kit import state
+from latchwire.kit.variables import port, secret, value
 from latchwire_whatsapp_webhook.app import PATH, Signing
 
 EXAMPLE_ACCOUNT: Final = "AC00000000000000000000000000000001"
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--as", dest="sender", help="number of the person; else the first one of config.json")
     options = parser.parse_args(arguments)
     try:
-        reply = _say(" ".join(options.words), options.sender, find())
+        reply = _say(" ".join(options.words), options.sender)
     except LatchwireError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -82,8 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if reply else 1
 
 
-def _say(text: str, sender: str | None, places: Places) -> str:
-    variables = environment(places.state)
+def _say(text: str, sender: str | None) -> str:
+    variables = state.variables()
     token = secret(variables, "TWILIO_AUTH_TOKEN")
     if not token:
         raise ConfigurationError("TWILIO_AUTH_TOKEN is not set in state/.env; without it the webhook obeys nobody")
@@ -91,7 +90,7 @@ def _say(text: str, sender: str | None, places: Places) -> str:
     base = value(variables, "PUBLIC_BASE_URL")
     local = f"http://127.0.0.1:{port(variables, 'WEBHOOK_PORT')}"
     url = (Signing.checked(token="", account="", base_url=base, proxies="0").base_url or local) + PATH
-    fields = form(text, sender=sender or _somebody(places), account=account)
+    fields = form(text, sender=sender or _somebody(), account=account)
     request = urllib.request.Request(  # noqa: S310 - our own address
         local + PATH, urlencode(fields).encode(), signed(fields, url=url, token=token)
     )
@@ -107,8 +106,8 @@ def _say(text: str, sender: str | None, places: Places) -> str:
         raise LatchwireError(f"The webhook does not answer at {local} ({error}); start it with: make run") from None
 
 
-def _somebody(places: Places) -> str:
-    for person in load(places.config).people.values():
+def _somebody() -> str:
+    for person in state.config().people.values():
         if person.whatsapp:
             return person.whatsapp[0]
     raise ConfigurationError('config.json: nobody in `people` has a "whatsapp" number; give one with --as +1555…')

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from latchwire.sender import Answer
+from latchwire.kit.ingress import Answer, Question
 from latchwire_whatsapp_webhook.words import Device, Words
 
 
@@ -37,3 +37,19 @@ class Ask(Protocol):
 
     def __call__(self, *, identity: str, device: str, action: str, message_id: str, on_late: OnLate | None) -> Answer:
         """Ends within about ten seconds, whatever happens; ``on_late`` gets the truth if it comes later."""
+
+
+class AskBack(Protocol):
+    """Asks people to confirm. The kit decides what takes a confirmation, what counts as one, and for how long."""
+
+    def question(self, *, identity: str, device: str, action: str) -> Question | Answer | None:
+        """What to ask, in place of what was asked before; or a refusal; or ``None`` if there is nothing to confirm."""
+
+    def pending(self, identity: str) -> Question | None:
+        """What this person was asked last and did not answer."""
+
+    def cancel(self, question: Question) -> bool:
+        """Ends the question; whether it was open."""
+
+    def confirm(self, question: Question, *, pin: str, message_id: str, on_late: OnLate | None) -> Answer:
+        """Does what was asked about, if the answer is good; ends within about ten seconds, as :class:`Ask` does."""

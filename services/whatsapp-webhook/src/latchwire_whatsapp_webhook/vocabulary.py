@@ -7,6 +7,8 @@ none is known. Everything is written as ``spelling.tokens`` gives it: small lett
 
 from typing import Final
 
+from latchwire.config import negations
+
 VERBS: Final = {
     "lock": "lock", "close": "lock", "shut": "lock",
     "unlock": "unlock", "open": "unlock",
@@ -60,16 +62,11 @@ STATUS_WORDS: Final = frozenset(("", "status", "state", "status of", "state of")
 """What may stand beside a device's name to ask for its state; nothing will do."""
 STATUS_FILLERS: Final = FILLERS | DETERMINERS | frozenset((QUESTION_MARK,))
 
-NEGATIONS: Final = frozenset(
-    (
-        "not", "no", "nope", "never", "neither", "nor", "none", "nothing", "nobody", "without", "except",
-        "unless", "cancel", "stop", "undo", "wait", "abort",
-        "dont", "doesnt", "didnt", "cant", "cannot", "couldnt", "wont", "wouldnt", "shouldnt", "mustnt",
-        "isnt", "arent", "aint",
-        "nicht", "nein", "nie", "niemals", "kein", "keine", "pas", "jamais", "non", "nunca", "jamás", "não",
-        "nao", "niet", "ikke", "inte", "nej", "не", "нет", "никогда", "لا", "不", "别", "नहीं", "मत",
-    )
-)  # fmt: skip
+YES: Final = "yes"
+YES_WORDS: Final = frozenset((YES, "y", "yep", "yeah", "confirm"))
+"""Confirm, as a whole message apart from fillers. Not here: "ok" and 👍, which also mean "I have read it"."""
+
+NEGATIONS: Final = negations.NEGATIONS
 """End it wherever they stand, also inside a device's name or an added word. All words that end in ``n't`` do
 too. The other languages' are here only so that no name can hide them: a word that is not known ends it
 anyway."""

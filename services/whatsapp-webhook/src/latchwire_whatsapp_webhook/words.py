@@ -59,7 +59,7 @@ class Unclear(NamedTuple):
 Meaning = Command | Wish | Unclear
 
 Words = Mapping[str, Iterable[str]]
-"""Of the configuration: an action, or ``list``, ``help``, ``ignore`` → words of other languages for it."""
+"""Of the configuration: an action, or ``yes``, ``list``, ``help``, ``ignore`` → words of other languages for it."""
 
 
 class _Named(NamedTuple):
@@ -76,9 +76,9 @@ _Known = Mapping[tuple[str, ...], _Part]
 _BUILT_IN: Final = frozenset[str]().union(
     *(v.VERBS, v.CARRIERS, v.DETERMINERS, v.FILLERS, v.ECHOES, v.ASKERS, v.ASKED, v.QUESTION_WORDS),
     *(v.STATES, v.QUESTION_FILLERS, v.STATUS_WORDS, v.STATUS_FILLERS, v.NEGATIONS),
-    *((v.PRONOUN, "list", "devices", "help"),),
+    *((v.PRONOUN, "list", "devices", "help"), v.YES_WORDS),
 )
-_ADDABLE: Final = frozenset((*v.VERBS.values(), *(wish.value for wish in Wish), v.IGNORE))
+_ADDABLE: Final = frozenset((*v.VERBS.values(), *(wish.value for wish in Wish), v.YES, v.IGNORE))
 _PHRASES: Final = {phrase: Wish(wish) for wish, phrases in v.PHRASES.items() for phrase in phrases}
 _SPOKEN: Final = {"on": "turn on the {}", "off": "turn off the {}"}
 
@@ -95,6 +95,25 @@ def understand(text: str, devices: Sequence[Device], words: Words | None = None)
         return Unclear(example(devices, words))
     known, said = _known(devices, words), tokens(text)
     return _meaning(said, devices, known) or Unclear(_example(devices, _parts(said, known), known))
+
+
+def is_yes(text: str, devices: Sequence[Device], words: Words | None = None) -> bool:
+    """Whether the text says yes and nothing else; never raises."""
+    parts = _parts(tokens(text), _known(devices, words)) if len(text) <= LONGEST else ()
+    left = _without(parts, v.FILLERS)
+    return len(left) == 1 and isinstance(left[0], str) and left[0] in v.YES_WORDS
+
+
+def is_no(text: str) -> bool:
+    """Whether the text says no and nothing else."""
+    left = [word for word in tokens(text[:LONGEST]) if word not in v.FILLERS]
+    return bool(left) and all(word in v.NEGATIONS for word in left)
+
+
+def digits(text: str) -> str:
+    """The digits, if the text is nothing else; else ""."""
+    said = "".join(tokens(text)) if len(text) <= LONGEST else ""
+    return said if said.isascii() and said.isdecimal() else ""
 
 
 def example(devices: Sequence[Device], words: Words | None = None) -> str:

@@ -82,12 +82,12 @@ class Device:
 
     def settle(self) -> None:
         """Puts it into its declared start state; a fault is kept in the view and told in the log."""
-        self._note(self._attempt(lambda: of_handler.settle(self.handler)), by="start")
+        self._note(self._attempt(lambda: of_handler.settle(self.handler, self.config.kind)), by="start")
 
     def perform(self, action: str, by: str) -> Result:
         """Does an action; never raises."""
         if action == STATUS:
-            result = self._attempt(lambda: of_handler.call(self.handler, STATUS))._replace(locks_in=self.locks_in())
+            result = self._attempt(lambda: self._call(STATUS))._replace(locks_in=self.locks_in())
             by = ""
         elif action == TOGGLE and self.config.kind is Kind.LOCK:
             result = self._toggle_lock()
@@ -100,7 +100,7 @@ class Device:
 
     def poll(self) -> None:
         """Reads the state because it is time to; if it is another one, nobody who asked has changed it."""
-        self._note(self._attempt(lambda: of_handler.poll(self.handler)), by="")
+        self._note(self._attempt(lambda: of_handler.poll(self.handler, self.config.kind)), by="")
 
     def came_late(self, action: str, result: Result, by: str) -> None:
         """Notes what came of an action that had been called overdue; on the strand."""
@@ -120,7 +120,7 @@ class Device:
         for _ in range(CLOSE_TRIES):
             if self._relock is None:
                 break
-            result = self._attempt(lambda: of_handler.call(self.handler, "lock"), State.LOCKED)
+            result = self._attempt(lambda: self._call("lock"), State.LOCKED)
             self._note(result, by="stop")
             self._end_relock(result)
             if result.cause is None:
@@ -133,7 +133,7 @@ class Device:
     # ------------------------------------------------------------------------------- on the strand
 
     def _toggle_lock(self) -> Result:
-        before = self._attempt(lambda: of_handler.call(self.handler, STATUS))
+        before = self._attempt(lambda: self._call(STATUS))
         if before.cause is not None:
             return before
         if before.state is State.UNLOCKED:
@@ -142,7 +142,7 @@ class Device:
 
     def _set(self, action: str) -> Result:
         before = self.view.state
-        result = self._attempt(lambda: of_handler.call(self.handler, action), STATE_AFTER.get(action))
+        result = self._attempt(lambda: self._call(action), STATE_AFTER.get(action))
         if action == "lock":
             self._end_relock(result)
         if action == TOGGLE and result.cause is None:
@@ -155,7 +155,7 @@ class Device:
             remembered = self._attempt(lambda: self._hold(pending=True))
             if remembered.cause is not None:
                 return remembered
-        result = self._attempt(lambda: of_handler.call(self.handler, "unlock"), State.UNLOCKED)
+        result = self._attempt(lambda: self._call("unlock"), State.UNLOCKED)
         if seconds and (result.cause is None or result.cause.happened is Happened.MAYBE):
             self._lock_after(seconds)  # also where it only may have unlocked
         elif result.cause is None:
@@ -163,6 +163,9 @@ class Device:
         elif seconds and self._relock is None:
             self._attempt(lambda: self._hold(pending=False))  # nothing was opened: nothing is to be remembered
         return result._replace(locks_in=self.locks_in()) if result.cause is None else result
+
+    def _call(self, action: str) -> State:
+        return of_handler.call(self.handler, action, self.config.kind)
 
     def _hold(self, *, pending: bool) -> State:
         of_handler.hold(self.handler, pending=pending)
@@ -186,7 +189,7 @@ class Device:
     def _lock_by_itself(self, timer: Timer) -> None:
         if self._relock is not timer:
             return  # an explicit command ended it meanwhile
-        result = self._attempt(lambda: of_handler.call(self.handler, "lock"), State.LOCKED)
+        result = self._attempt(lambda: self._call("lock"), State.LOCKED)
         self._note(result, by="relock")
         if result.cause is None:
             self._end_relock(result)
@@ -206,7 +209,7 @@ class Device:
             return Result(State.UNKNOWN, error.cause, error.detail)
         except Exception as fault:  # noqa: BLE001  # a handler's own fault becomes a receipt, whatever it is
             _log.debug("Where a handler failed:", exc_info=True)
-            return Result(State.UNKNOWN, Cause.INTERNAL, repr(fault))
+            return Result(State.UNKNOWN, Cause.INTERNAL, f"{fault!r}{_where(fault)}")
         if state is None:  # it was left for now
             return Result(self.view.state, self.view.cause)
         if wanted is not None and state is not wanted:
@@ -222,3 +225,13 @@ class Device:
         if self.view != old and cause is not None:
             detail = result.detail or cause.sentence
             _log.warning("Its state is not known: %s device=%s cause=%s", detail, self.config.name, cause.wire)
+
+
+def _where(fault: Exception) -> str:
+    """The line that raised it, for the log; "" if that is not known."""
+    trace, place = fault.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f" in {code.co_qualname}, line {trace.tb_lineno} of {code.co_filename}"
+        trace = trace.tb_next
+    return place

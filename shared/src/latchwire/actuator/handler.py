@@ -16,11 +16,10 @@ It may also have:
 ``poll_seconds``  how often the kit reads the state by itself (default: :data:`POLL_SECONDS`)
 """
 
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from latchwire.errors import ActionError
-from latchwire.model import STATUS, TOGGLE, Cause, State
+from latchwire.model import STATUS, TOGGLE, Cause, Kind, State
 
 POLL_SECONDS: Final = 10.0
 
@@ -34,35 +33,51 @@ class Handler(Protocol):
         """Reads the state from the hardware."""
 
 
-def call(handler: Handler, action: str) -> State:
+def call(handler: Handler, action: str, kind: Kind) -> State:
     """Does ``action`` and returns the state that was read back.
 
     Raises:
-        ActionError: the handler's own, or ``internal`` if it has no such method.
+        ActionError: the handler's own; or ``internal`` if it has no such method, or one that returns something else
+            than a state that a device of this kind can have.
     """
     method = getattr(handler, action, None)
     if callable(method):
-        return State(cast("Callable[[], State]", method)())
+        return _checked(handler, action, kind, method())
     if action == TOGGLE:
-        state = call(handler, STATUS)
+        state = call(handler, STATUS, kind)
         if state not in _TURN:
             raise ActionError(Cause.HARDWARE, f"cannot toggle from {state}")
-        return call(handler, _TURN[state])
-    raise ActionError(Cause.INTERNAL, f"the handler has no method {action}")
+        return call(handler, _TURN[state], kind)
+    raise ActionError(Cause.INTERNAL, f"{_named(handler)} has no method {action}")
 
 
-def settle(handler: Handler) -> State:
+def settle(handler: Handler, kind: Kind) -> State:
     """Puts the device into its declared start state if it has one, and reads the state."""
-    return call(handler, "settle" if callable(getattr(handler, "settle", None)) else STATUS)
+    return call(handler, "settle" if callable(getattr(handler, "settle", None)) else STATUS, kind)
 
 
-def poll(handler: Handler) -> State | None:
+def poll(handler: Handler, kind: Kind) -> State | None:
     """Reads the state because it is time to; ``None`` if the handler leaves it for now."""
     method = getattr(handler, "poll", None)
     if not callable(method):
-        return call(handler, STATUS)
+        return call(handler, STATUS, kind)
     state = method()
-    return None if state is None else State(state)
+    return None if state is None else _checked(handler, "poll", kind, state)
+
+
+def _checked(handler: Handler, action: str, kind: Kind, state: object) -> State:
+    if isinstance(state, State) and state in kind.states:
+        return state
+    what = f"State.{state.name}" if isinstance(state, State) else type(state).__name__
+    choices = ", ".join(f"State.{choice.name}" for choice in kind.states)
+    raise ActionError(
+        Cause.INTERNAL,
+        f"{_named(handler)}.{action} returned {what}; for a {kind} return one of {choices}, as read back",
+    )
+
+
+def _named(handler: Handler) -> str:
+    return str(getattr(handler, "named", type(handler).__name__))
 
 
 def hold(handler: Handler, *, pending: bool) -> None:

@@ -8,7 +8,6 @@ is signed: whoever owns the broker can silence an agent that way, as it can by d
 
 import enum
 import json
-import math
 import os
 from collections import deque
 from typing import Final, NamedTuple
@@ -20,6 +19,8 @@ ASSERT_SECONDS: Final = 1.0
 TOGETHER_SECONDS: Final = 5.0
 """Two that began so close together are told apart by their random names: a message takes a time that nobody knows."""
 _OWN_NONCES: Final = 16
+_OLDEST: Final = 1e10
+"""Seconds; no process is older. Compared before it is made a float, which a number of 4000 digits cannot be."""
 
 
 class Rank(NamedTuple):
@@ -84,9 +85,9 @@ class Peers:
     def heard_status(self, payload: bytes, now: float) -> Peer:
         """Whose a live status is; of a younger process it is said at most once a second."""
         up, instance = _member(payload, "up"), _member(payload, "instance")
-        if not isinstance(up, (int, float)) or not math.isfinite(up) or not isinstance(instance, str):
+        if not isinstance(up, (int, float)) or isinstance(up, bool) or not 0 <= up <= _OLDEST:
             return Peer.NOBODY
-        if _is_nearly(instance, self.instance):
+        if not isinstance(instance, str) or _is_nearly(instance, self.instance):
             return Peer.NOBODY
         self._seen = now
         if self.is_aside:

@@ -1,7 +1,8 @@
 """One connection on one thread, driven through paho-mqtt's interface for an external loop.
 
-The thread sleeps in ``poll`` until the socket, another thread or the keep-alive wants something; nobody else reads or
-writes the socket. Everything that paho tells comes back on this thread.
+The thread sleeps in ``poll`` until the socket, another thread or the keep-alive wants something. While it sleeps,
+whoever publishes writes by itself, which saves two switches of threads on a command's way. Whenever it does not sleep
+it has the *turn*, so no two threads are ever inside paho or its TLS socket. What paho tells comes back on this thread.
 """
 
 import logging
@@ -27,6 +28,9 @@ FAREWELL_SECONDS: Final = 2.0
 """How long the last messages may take at a stop."""
 PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between attempts to connect; each is drawn between half and one and a half of it."""
+
+MISC_SECONDS: Final = 0.1
+"""How often paho looks at its keep-alive while there is much to do."""
 
 _log = logging.getLogger("latchwire.bus")
 
@@ -67,7 +71,8 @@ class Bus:
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
         self._closing_until: float | None = None
         self._reason = self.certificate_note = ""
-        self._turned = time.monotonic()
+        self._turned = self._last_out = time.monotonic()
+        self._turn = threading.Lock()
         self._wake, self._stopped = Wake(), Wake()
         self._farewell: Sequence[tuple[str, str]] = ()
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
@@ -130,21 +135,38 @@ class Bus:
         if ticket is None:
             if self._outbox.is_full:
                 _log.warning("A message was dropped, too many are unsent. topic=%s", topic)
-        elif threading.current_thread() is not self._thread:
+        elif threading.current_thread() is not self._thread and not self._sent_here():
             self._wake.set()
         return ticket
+
+    def _sent_here(self) -> bool:
+        """Sends on the caller's thread what is to be sent, if the bus's own sleeps; whether nothing is left to do.
+
+        Never waits for the turn: the bus's thread may hold it while it waits for a lock that the caller holds.
+        """
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            client = self._client
+            if client is None or not self._outbox.is_open:
+                return False
+            self._send(client)
+            return client.socket() is not None and not client.want_write()
+        finally:
+            self._turn.release()
 
     # ------------------------------------------------------------------------------- the thread
 
     def _run(self) -> None:
         attempts = 0
-        while not self._stopping:
-            was_connected = self._serve()
-            attempts = 0 if was_connected else attempts + 1
-            if not self._stopping:
-                self._tell(self._listener.lost, self._reason)
-                self._pause(PAUSES[min(attempts, len(PAUSES) - 1)])
-        self._wake.close()
+        with self._turn:  # given away only while it sleeps in `_loop`
+            while not self._stopping:
+                was_connected = self._serve()
+                attempts = 0 if was_connected else attempts + 1
+                if not self._stopping:
+                    self._tell(self._listener.lost, self._reason)
+                    self._pause(PAUSES[min(attempts, len(PAUSES) - 1)])
+            self._wake.close()
         self._stopped.set()
 
     def _pause(self, seconds: float) -> None:
@@ -193,7 +215,7 @@ class Bus:
         poll.register(self._wake, select.POLLIN)
         sock = client.socket()
         pending: Callable[[], int] = getattr(sock, "pending", int)  # TLS may hold bytes that a poll does not see
-        last_in = last_out = begun = time.monotonic()
+        last_in = self._last_out = begun = misc_at = time.monotonic()
         while sock is not None and sock is client.socket():
             self._turned = now = time.monotonic()
             if not self._taken and now - begun > CONNECT_SECONDS:
@@ -202,29 +224,36 @@ class Bus:
             if self._stopping and not self._go_on_closing(client, now):
                 return
             self._send(client)
-            writing = client.want_write()
-            poll.register(sock, select.POLLIN | (select.POLLOUT if writing else 0))
+            poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
             waits_inside = pending() > 0
-            seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in, last_out)
-            events = dict(poll.poll(seconds * 1000))
+            seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in)
+            events = self._sleep(poll, seconds)
             if events.pop(self._wake.fileno(), 0):
                 self._wake.clear()
-            if writing:
-                client.loop_write()
-                last_out = now
             if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
                 client.loop_read()
                 last_in = now
-            writing = client.want_write()
-            client.loop_misc()
-            if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
-                last_in = last_out = time.monotonic()
-            self._check_proofs(client)
+            if time.monotonic() >= misc_at:
+                writing = client.want_write()
+                client.loop_misc()
+                misc_at = time.monotonic() + MISC_SECONDS
+                if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
+                    last_in = time.monotonic()
+            if self._proofs.due is not None:
+                self._check_proofs(client)
 
-    def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float, last_out: float) -> float:
+    def _sleep(self, poll: select.poll, seconds: float) -> dict[int, int]:
+        """Waits for events while others may write."""
+        self._turn.release()
+        try:
+            return dict(poll.poll(seconds * 1000))
+        finally:
+            self._turn.acquire()
+
+    def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float) -> float:
         """Until paho has to look at its keep-alive (it pings by the older of the two), or something else is due."""
         # A broker may ask for a shorter one than was offered (MQTT 5.0 section 3.2.2.3.14).
-        until = min(last_in, last_out) + min(client.keepalive or KEEPALIVE, KEEPALIVE)
+        until = min(last_in, self._last_out) + min(client.keepalive or KEEPALIVE, KEEPALIVE)
         if not self._taken or self._stopping:
             until = min(until, now + 0.5)
         if self._proofs.due is not None:
@@ -232,9 +261,12 @@ class Bus:
         return max(0.1, until - now)
 
     def _send(self, client: paho.Client) -> None:
-        """Hands the outbox to paho."""
+        """Hands the outbox to paho, and lets it write what the socket takes at once; needs the turn."""
         while (letter := self._outbox.take()) is not None:
             self._outbox.sent(library.publish(client, self._endpoint, letter), letter)
+        if client.want_write():
+            client.loop_write()
+            self._last_out = time.monotonic()
 
     def _go_on_closing(self, client: paho.Client, now: float) -> bool:
         """Says farewell, and disconnects once all is acknowledged; whether the loop still has something to do."""

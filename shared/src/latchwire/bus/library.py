@@ -5,7 +5,7 @@ The client is driven from outside (``loop_read``, ``loop_write``, ``loop_misc``)
 
 import socket
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -88,12 +88,23 @@ def subscribe(client: paho.Client, endpoint: Endpoint, subscriptions: Sequence[S
 
 def publish(client: paho.Client, endpoint: Endpoint, letter: Letter) -> int:
     """Publishes at QoS 1; the packet identifier."""
-    properties = None
-    if letter.expiry is not None and endpoint.mqtt5:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.MessageExpiryInterval = letter.expiry
-    info = client.publish(letter.topic, letter.payload, qos=1, retain=letter.retained, properties=properties)
+    expires = None if letter.expiry is None or not endpoint.mqtt5 else cast("Properties", _Expires(letter.expiry))
+    info = client.publish(letter.topic, letter.payload, qos=1, retain=letter.retained, properties=expires)
     return info.mid
+
+
+class _Expires:
+    """The Message Expiry Interval (MQTT 5.0 section 3.3.2.3.3), in the one call that paho asks of properties.
+
+    Its own class makes the tables of all properties anew for each packet, a tenth of what sending a command takes.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self._packed = b"\x05\x02" + seconds.to_bytes(4, "big")
+
+    def pack(self) -> bytes:
+        """Their length, and they."""
+        return self._packed
 
 
 def _socket_open(_client: paho.Client, _data: object, sock: object) -> None:

@@ -1,4 +1,8 @@
-"""``latchwire send`` and ``latchwire sign``: a command by hand, by the same rules as any service's."""
+"""``latchwire send`` and ``latchwire sign``: a command by hand, by the same rules as any service's.
+
+What takes a confirmation is asked for on the terminal, by both. That keeps people from a slip, and a guest at an open
+terminal from the door. It is no wall: whoever may read the state folder holds the keys, and can sign without this.
+"""
 
 import argparse
 import json
@@ -8,13 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchwire import topics
-from latchwire.access import NotAllowed
-from latchwire.cli import place, words
+from latchwire.cli import confirming, place, words
 from latchwire.config.home import Device
 from latchwire.config.strict_json import quoted
+from latchwire.confirmation import Question
 from latchwire.errors import ConfigurationError
-from latchwire.ingress import now
-from latchwire.model import Cause
 from latchwire.sender import Answer, Ending
 from latchwire.sender import answer as of
 
@@ -52,6 +54,7 @@ def add(subparsers: Any) -> None:
         "--within", type=_seconds, metavar="SECONDS",
         help="refuse it rather than do it later than that (default: a little more than the agent's nonce lives)",
     )  # fmt: skip
+    confirming.add(send)
     send.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     send.set_defaults(run=run_send)
     sign = subparsers.add_parser(
@@ -61,19 +64,26 @@ def add(subparsers: Any) -> None:
     )
     sign.add_argument("device", help="its name in config.json, or one of its other names")
     sign.add_argument("action", help="lock, unlock, toggle or status; on, off, toggle or status")
+    confirming.add(sign)
     sign.set_defaults(run=run_sign)
 
 
 def run_send(options: argparse.Namespace) -> int:
     """Runs ``send``."""
     here, device = _prepare(options)
-    ingress = here.by_hand()
+    ingress, who = here.by_hand(), place.identity()
+    back = ingress.question(identity=who, device=device.name, action=options.action)
+    said = confirming.said(back, yes=options.yes)
+    if isinstance(said, Answer):
+        return tell(said, as_json=options.json)
     ingress.start()
     try:
-        answer = ingress.ask(
-            identity=place.identity(), device=device.name, action=options.action,
-            wait=options.wait, patience=options.within,
-        )  # fmt: skip
+        if isinstance(back, Question):
+            answer = ingress.confirm(back, pin=said, wait=options.wait, patience=options.within)
+        else:
+            answer = ingress.ask(
+                identity=who, device=device.name, action=options.action, wait=options.wait, patience=options.within
+            )
     except KeyboardInterrupt:
         answer = of.no_answer(device.name, options.action, 0.0, "you did not wait for it")
     finally:
@@ -85,9 +95,11 @@ def run_sign(options: argparse.Namespace) -> int:
     """Runs ``sign``."""
     here, device = _prepare(options)
     ingress, who = here.by_hand(), place.identity()
-    decision = ingress.access.decide(who, device.name, options.action, now=now())
-    if isinstance(decision, NotAllowed):
-        return tell(of.refused_here(device.name, options.action, Cause.FORBIDDEN, decision.reason), stream=sys.stderr)
+    back = ingress.question(identity=who, device=device.name, action=options.action)
+    said = confirming.said(back, yes=options.yes)
+    no = ingress.accept(back, pin=said) if isinstance(back, Question) and isinstance(said, str) else said
+    if isinstance(no, Answer):
+        return tell(no, stream=sys.stderr)
     ingress.start()
     try:
         token = ingress.sender.sign(agent=device.agent, device=device.name, action=options.action, sub=who)
@@ -130,6 +142,7 @@ def as_document(answer: Answer) -> dict[str, Any]:
         "cause": answer.cause and answer.cause.wire, "happened": answer.happened and answer.happened.value,
         "until": None if answer.until is None else round(answer.until, 1), "detail": answer.detail or None,
     }  # fmt: skip
+    document |= {"wait": answer.wait, "tries": answer.tries}
     if answer.cause is not None:
         document |= {"sentence": answer.cause.sentence, "remedy": answer.cause.remedy}
     return {name: value for name, value in document.items() if value is not None}

@@ -7,6 +7,7 @@ from typing import Any
 
 from latchwire.cli import bundled, bundling
 from latchwire.cli.files import Writer
+from latchwire.cli.listeners import is_loopback
 from latchwire.config.environment import environment
 from latchwire.config.home import Config
 from latchwire.config.loading import load
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         )
     where = bundling.broker(places, environment(places.state), host=options.host)
     kind = config.agents[agent].type
-    folder = bundling.FOLDERS.get(kind, kind)
+    folder = bundling.FOLDERS.get(kind, agent)
     contents = bundling.files(config, places, agent, where)
     writer, path = Writer(places.state), places.bundles / f"{agent}.tar.gz"
     with writer.locked():
@@ -70,6 +71,12 @@ def shown(path: Path) -> str:
 
 
 def _said(path: Path, folder: str, contents: dict[str, bytes], where: bundling.Broker) -> list[str]:
+    if is_loopback(where.host):
+        return [
+            f"Made {shown(path)}, readable by you alone: {', '.join(contents)}.",
+            f"The agent will connect to {where.address}, on this machine. Unpack it where its program reads it:",
+            f"  (umask 077 && tar -xzf {shown(path)} -C FOLDER && rm {shown(path)})",
+        ]
     security = "with TLS" if where.authority else "WITHOUT TLS: whoever is on the way can read its password"
     unpack = "umask 077 && tar -xzf - -C /etc"
     if folder == bundling.FOLDERS["relay"]:

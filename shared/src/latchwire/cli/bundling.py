@@ -21,7 +21,8 @@ from latchwire.config.places import Places, read_private
 from latchwire.errors import ConfigurationError
 
 FOLDERS: Final = {"relay": "relay-agent", "magiq": "magiq-bridge"}
-"""By type of agent the folder in the archive: its service's name, as in ``/etc/relay-agent``."""
+"""By type of agent the folder in the archive: its service's name, as in ``/etc/relay-agent``. That of an agent of
+somebody's own type is named like the agent."""
 
 
 class Broker(NamedTuple):
@@ -63,7 +64,8 @@ def broker(places: Places, variables: Mapping[str, str], *, host: str = "") -> B
         ConfigurationError: nobody elsewhere can reach it, or not under that name.
     """
     mqtt, served = value(variables, "MQTT_VERSION"), expiry.read(places)
-    if served is not None:
+    beside = is_loopback(host) and is_loopback(value(variables, "BROKER_HOST"))  # what it says leaves no machine
+    if served is not None and not (beside and host not in served.names):
         if host and host not in served.names:
             known = ", ".join(served.names)
             raise ConfigurationError(f"--host: the broker's certificate is not for {host!r}; it is for: {known}")
@@ -79,7 +81,8 @@ def broker(places: Places, variables: Mapping[str, str], *, host: str = "") -> B
     if home is None:
         raise ConfigurationError(
             "Nobody elsewhere can reach the broker: it listens on this machine alone. Type first: "
-            "./latchwire init --tls NAME_OR_ADDRESS   (the name or address under which the agent finds it)"
+            "./latchwire init --tls NAME_OR_ADDRESS   (the name or address under which the agent finds it). "
+            "For a program of your own on this machine add --host 127.0.0.1"
         )
     return Broker(home.bind, home.port, mqtt)
 

@@ -6,6 +6,7 @@ A problem is something that will not work or is not safe: exit status 1. A note 
 import argparse
 import contextlib
 import json
+import shlex
 import stat
 import time
 from collections.abc import Callable
@@ -13,12 +14,14 @@ from typing import Any
 
 from latchwire.cli import bundled, listeners, making
 from latchwire.config import environment, expiry
+from latchwire.config.agent import ALL
 from latchwire.config.examples import check_example_people
-from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config
+from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config, Confirm, Person
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find, read_private
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant
+from latchwire.confirmation import hashes
 from latchwire.errors import ConfigurationError
 
 
@@ -69,6 +72,7 @@ class Check:
         self.config = self._configuration()
         if self.config is not None:
             self._secrets(self.config)
+            self._confirmations(self.config)
             self._of_agents(self.config)
         self.problems = list(dict.fromkeys(self.problems))
 
@@ -170,6 +174,25 @@ class Check:
             if agent.runs == "elsewhere":
                 self._try(lambda name=agent.name: self._bundle(config, name))  # type: ignore[misc]
 
+    def _confirmations(self, config: Config) -> None:
+        pins: dict[str, str] = {}
+        self._try(lambda: pins.update(hashes.read(self.places)))
+        for device in config.devices.values():
+            if device.confirm and "unlock" not in device.confirm and "unlock" in device.kind.actions:
+                self.notes.append(f"config.json: devices.{device.name}.confirm: unlock is not in it, and opens without")
+        for tag, (name, action) in config.hashtags.items():
+            if action in config.devices[name].confirm:
+                what = f"{action} of {name} takes a confirmation, and on X nobody can be asked: it will never work"
+                self.notes.append(f"config.json: hashtags.#{tag}: {what}; take it out")
+        for person in config.people.values():
+            strict = [name for name in config.devices if person.name not in pins and _takes_pin(config, person, name)]
+            if strict:
+                what = f"{', '.join(strict)}: it takes a PIN, and {person.name} has none; type: latchwire pin"
+                self.notes.append(f"config.json: people.{person.name}: {what} {shlex.quote(person.name)}")
+        for name in pins.keys() - config.people.keys():
+            cure = f"type: latchwire pin --remove {shlex.quote(name)}"
+            self.notes.append(f"pins.json: {quoted(name)} is nobody in config.json; {cure}")
+
     def _bundle(self, config: Config, agent: str) -> None:
         cure = f"type `latchwire bundle {agent}` and take it there"
         match bundled.stale(config, self.places, agent):
@@ -183,3 +206,10 @@ class Check:
             look()
         except ConfigurationError as error:
             self.problems += error.problems
+
+
+def _takes_pin(config: Config, person: Person, device: str) -> bool:
+    """Whether this person may do something with the device that takes a PIN, and no YES."""
+    granted = person.may if isinstance(person.may, str) else person.may.get(device, ())
+    confirm = config.devices[device].confirm
+    return any(how is Confirm.PIN and (granted == ALL or action in granted) for action, how in confirm.items())

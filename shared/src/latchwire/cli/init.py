@@ -16,7 +16,7 @@ from latchwire.cli.files import Writer
 from latchwire.cli.listeners import plan
 from latchwire.cli.wanted import Wanted
 from latchwire.config import environment, expiry, schema
-from latchwire.config.examples import DEMO
+from latchwire.config.environment import DEMO
 from latchwire.config.home import MANUAL, Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find, top

@@ -15,6 +15,7 @@ from latchwire.errors import ConfigurationError, LatchwireError
 _COMMANDS: Final = {
     "init": "init",
     "check": "check",
+    "pin": "pin",
     "status": "status",
     "send": "asking",
     "sign": "asking",

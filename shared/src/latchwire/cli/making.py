@@ -31,10 +31,19 @@ from latchwire.protocol.keys import Key, Keyring
 OURS: Final = "# Made by `latchwire init`, and made again when something changed. Without this line it is left alone.\n"
 _MANUAL_BLOCK: Final = re.compile(r"(?ms)^user manual\n.*?(?=^\s*$)")
 
+_OBSERVER_BLOCK: Final = """
+user {name}
+topic read latchwire/#
+topic write latchwire/self-test/nonce
+topic deny latchwire/{name}/nonce
+topic deny latchwire/{name}/alert
+topic deny latchwire/{name}/+/state
+"""
+
 
 def logins(config: Config) -> tuple[str, ...]:
     """Everybody who has a login at the broker."""
-    return (*config.issuers(), *config.agents, *RESERVED)
+    return (*config.issuers(), *config.agents, *config.observers, *RESERVED)
 
 
 def make_keys(config: Config, places: Places, writer: Writer) -> None:
@@ -102,7 +111,7 @@ def make_broker_files(
     conf = broker_files.render_broker_conf(templates["mosquitto.conf"], port=port, bind=bind)
     texts = {
         "mosquitto.conf": conf + broker_files.more_listeners(listeners),
-        "acl": access_list(templates["acl"], config.issuers()),
+        "acl": access_list(templates["acl"], config.issuers(), config.observers),
     }
     for name, text in texts.items():
         path = places.broker / name
@@ -150,16 +159,29 @@ def give_to_broker(places: Places) -> None:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def access_list(template: str, issuers: Iterable[str]) -> str:
-    """The access list, with a block like that of ``manual`` for each issuer that is not built in."""
+def access_list(template: str, issuers: Iterable[str], observers: Iterable[str] = ()) -> str:
+    """The access list with a block for each issuer and each observer that is not built in.
+
+    An issuer's is like that of ``manual``. An observer reads all; unlike `latchwire watch` it tells that it is there.
+    """
     block = _MANUAL_BLOCK.search(template)
-    others = [issuer for issuer in issuers if issuer not in BUILT_IN_ISSUERS]
     if block is None:
         return template
+    return template[: block.end()] + own_blocks(template, issuers, observers) + template[block.end() :]
+
+
+def own_blocks(template: str, issuers: Iterable[str], observers: Iterable[str]) -> str:
+    """The blocks that the access list gets for issuers and observers of somebody's own."""
+    block = _MANUAL_BLOCK.search(template)
+    if block is None:
+        return ""
     blocks = [
-        "\n" + block[0].replace("user manual\n", f"user {name}\n").replace("/manual/", f"/{name}/") for name in others
+        "\n" + block[0].replace("user manual\n", f"user {name}\n").replace("/manual/", f"/{name}/")
+        for name in issuers
+        if name not in BUILT_IN_ISSUERS
     ]
-    return template[: block.end()] + "".join(blocks) + template[block.end() :]
+    blocks += [_OBSERVER_BLOCK.format(name=name) for name in observers]
+    return "".join(blocks)
 
 
 def holds(text: str, passwords: Mapping[str, str]) -> bool:

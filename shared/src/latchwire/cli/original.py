@@ -14,7 +14,7 @@ from latchwire.config import loading, strict_json
 from latchwire.config.environment import env_line
 from latchwire.config.identity import x_name
 from latchwire.config.strict_json import quoted
-from latchwire.config.wording import listed, meant
+from latchwire.config.wording import hashtag, is_hashtag, listed, meant
 from latchwire.errors import ConfigurationError
 
 _CREDENTIALS: Final = {
@@ -154,9 +154,9 @@ class _Reader:
             bare = text.removeprefix("#")
             if action not in _ACTIONS:
                 self._wrong("hashtags", f"{quoted(action)} is no action; there are: {listed(_ACTIONS)}")
-            elif not bare or "#" in bare or not bare.replace("_", "a").isalnum() or len(bare) > 100:
+            elif not bare or "#" in bare or not is_hashtag(bare) or len(bare) > 100:
                 self._wrong(f"hashtags.{action}", f"{quoted(tag)} is no hashtag")
-            elif bare.casefold() in (other[1:].casefold() for other in tags):
+            elif hashtag(bare) in map(hashtag, tags):
                 self._wrong(f"hashtags.{action}", f"{quoted(tag)} stands for two actions; keep one")
             else:
                 tags[f"#{bare}"] = f"front-door {action}"

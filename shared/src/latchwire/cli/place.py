@@ -11,10 +11,11 @@ from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant, spoken
+from latchwire.confirmation import Confirming, Pins
 from latchwire.errors import ConfigurationError
 from latchwire.ingress import Ingress
-from latchwire.protocol.keys import Key, Keyring
-from latchwire.service.home import endpoint, login
+from latchwire.protocol.keys import Keyring
+from latchwire.service.home import all_keys, endpoint, login
 
 OBSERVER = "observer"
 
@@ -52,18 +53,12 @@ class Place(NamedTuple):
             endpoint=self.endpoint,
             login=login(self.places, MANUAL),
             announce=False,
+            confirming=Confirming(Pins(self.places)),
         )
 
     def all_keys(self) -> Keyring:
         """Every key that lies in the state folder, for verifying what passes."""
-        config = self.config.current()
-        keys: dict[tuple[str, str], Key] = {}
-        for name in (*config.issuers(), *config.agents):
-            try:
-                keys |= {(key.kid, key.agent): key for key in self.places.keyring(name)}
-            except ConfigurationError:
-                continue  # `latchwire check` tells; here it is only not verified
-        return Keyring(keys.values())
+        return all_keys(self.places, self.config.current())
 
 
 def here() -> Place:

@@ -10,8 +10,8 @@ from latchwire.cli import place, words
 from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
 from latchwire.config import expiry
-from latchwire.config.examples import DEMO
-from latchwire.config.home import MANUAL, Config, agent_extract
+from latchwire.config.environment import DEMO
+from latchwire.config.home import KNOWN_TYPES, MANUAL, Config, agent_extract
 from latchwire.config.strict_json import digest
 from latchwire.model import Cause, State
 
@@ -94,7 +94,9 @@ def _given(here: place.Place, names: tuple[str, ...]) -> str:
 
 def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
     agent = config.agents[name]
-    part = _service(name, survey, digest(agent_extract(config, name))) | {"type": agent.type, "runs": agent.runs}
+    ours = agent.type in KNOWN_TYPES  # a program of somebody's own has versions of its own
+    part = _service(name, survey, digest(agent_extract(config, name)), ours=ours)
+    part |= {"type": agent.type, "runs": agent.runs}
     if not survey.online.get(name):
         cure = "Look at its power and its network" if agent.runs == "elsewhere" else "Start it, or look at its log"
         part["trouble"] = f"it is not connected. {cure}"
@@ -104,7 +106,7 @@ def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
     return part
 
 
-def _service(name: str, survey: Survey, expected: str) -> dict[str, Any]:
+def _service(name: str, survey: Survey, expected: str, *, ours: bool = True) -> dict[str, Any]:
     status = survey.statuses.get(name, {})
     online = survey.online.get(name, False)
     part: dict[str, Any] = {"online": online}
@@ -119,7 +121,7 @@ def _service(name: str, survey: Survey, expected: str) -> dict[str, Any]:
         part["trouble"] = "; ".join(part["troubles"])
     elif online and part.get("config") not in {None, expected}:
         part["trouble"] = "it uses another configuration than config.json holds: `latchwire check` says what to do"
-    elif online and part.get("version") not in {None, __version__}:
+    elif online and ours and part.get("version") not in {None, __version__}:
         part["trouble"] = f"it is version {part['version']} and this is {__version__}: upgrade the older one"
     return part
 

@@ -6,6 +6,7 @@ from typing import Final, TextIO
 
 from latchwire.model import Again, Happened, State
 from latchwire.sender import Answer, Ending
+from latchwire.sender.answer import waiting
 
 _COLOURS: Final = {"green": "32", "red": "31", "yellow": "33", "dim": "2", "bold": "1"}
 
@@ -57,7 +58,11 @@ def sentences(answer: Answer) -> list[str]:
         lines.append(f"{answer.device} is {state(answer.state, simulated=answer.simulated)}.")
     if cause is not None:
         lines.append(cause.remedy)
-        if cause.again in _AGAIN and _AGAIN[cause.again] not in cause.remedy:
+        if answer.wait is not None:
+            lines.append(f"Try again in {waiting(answer)}.")
+        elif answer.tries is not None:
+            lines.append(f"Wrong PINs left until a lock-out: {answer.tries}.")
+        elif cause.again in _AGAIN and _AGAIN[cause.again] not in cause.remedy:
             lines.append(_AGAIN[cause.again])
     return lines
 

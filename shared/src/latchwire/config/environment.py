@@ -19,6 +19,8 @@ from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant
 from latchwire.errors import ConfigurationError
 
+DEMO: Final = "demo-"
+"""How a credential begins that belongs to no account: the demo's own, for its own stand-in of a vendor."""
 _LIMIT: Final = 100_000
 """Bytes of a file of variables or of a secret; more is some other file."""
 _LINE: Final = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)\Z", re.DOTALL)
@@ -121,9 +123,9 @@ def environment(state: Path, base: Mapping[str, str] | None = None) -> dict[str,
     return found
 
 
-def value(variables: Mapping[str, str], name: str) -> str:
-    """The value of one of the table's variables, or its default."""
-    return variables.get(name) or VARIABLES[name].default
+def value(variables: Mapping[str, str], name: str, default: str = "") -> str:
+    """The value of a variable, else what docs/environment.md names as its default, else ``default``."""
+    return variables.get(name) or (VARIABLES[name].default if name in VARIABLES else default)
 
 
 def port(variables: Mapping[str, str], name: str) -> int:

@@ -7,6 +7,7 @@ are plain numbers. So a configuration that still has them while credentials are 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from latchwire.config.environment import DEMO
 from latchwire.config.home import Config, Person
 from latchwire.config.identity import is_fictitious, x_name
 from latchwire.errors import ConfigurationError
@@ -22,9 +23,6 @@ REAL_CREDENTIALS: Final = (
     "MAGIQ_API_SECRET",
 )
 """The variables that connect the house with the world; any of them may also be set as NAME_FILE."""
-
-DEMO: Final = "demo-"
-"""How a credential begins that belongs to no account: the demo's own, for its own stand-in of a vendor."""
 
 
 def check_example_people(config: Config, environment: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import listed, meant
 
-COMMON: Final = ("agent", "kind", "names", "toggleSeconds", "relockAfterSeconds", "retweets")
+COMMON: Final = ("agent", "kind", "names", "toggleSeconds", "relockAfterSeconds", "retweets", "confirm", "limit")
 """The keys that every device may have; all others are its agent's business."""
 
 _CURRENT: Final = ("released", "energised")

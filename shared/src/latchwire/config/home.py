@@ -7,10 +7,11 @@ wrong, so code that holds one checks nothing again. What only one service unders
 """
 
 import datetime as dt
+import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from latchwire.config.agent import ALL, Actions, Grant, parse_agent
 from latchwire.model import Kind
@@ -19,6 +20,24 @@ MANUAL: Final = "manual"
 BUILT_IN_ISSUERS: Final = (MANUAL, "whatsapp", "twitter")
 KNOWN_TYPES: Final = ("relay", "magiq")
 """The types of agent whose settings are known here; others are somebody's own and keep the keys they like."""
+
+
+class Confirm(enum.StrEnum):
+    """What confirms an action: ``yes``, or the person's PIN where they have one; ``pin``: a PIN, from everybody."""
+
+    YES = "yes"
+    PIN = "pin"
+
+
+class Limit(NamedTuple):
+    """How many actions in how many seconds one person may do on a device."""
+
+    actions: int
+    seconds: int
+
+
+USUAL_LIMIT: Final = Limit(20, 60)
+"""Nobody says twenty things to one door in a minute; a program that runs wild does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +74,8 @@ class Device:
         toggle_seconds: how long a toggle leaves a lock unlocked.
         relock_after_seconds: how long after a plain unlock a lock locks by itself; 0 for never.
         retweets: whether a retweet may work it.
+        confirm: by action what it takes beside being said; ``toggle`` is in it whenever another action is.
+        limit: how often one person may work it; ``None`` for as often as they like.
         settings: for its agent's service alone: ``channel``, ``locked``, ``deviceId`` …
     """
 
@@ -65,6 +86,8 @@ class Device:
     toggle_seconds: int
     relock_after_seconds: int
     retweets: bool
+    confirm: Mapping[str, Confirm] = field(default_factory=dict)
+    limit: Limit | None = USUAL_LIMIT
     settings: Mapping[str, Any]
 
 
@@ -108,9 +131,10 @@ class Config:
     """All of it.
 
     Attributes:
-        hashtags: by hashtag, case-folded and without ``#``, the device and the action.
-        words: by action, or by ``list``, ``help`` and ``ignore``, the words of other languages, as written.
+        hashtags: by hashtag, as ``wording.hashtag`` writes it, the device and the action.
+        words: by action, or by ``yes``, ``list``, ``help`` and ``ignore``, the words of other languages, as written.
         ingresses: by issuer the settings of its service (``source``, ``postsPerDay`` …); none if not written.
+        observers: by name the settings of observers of somebody's own.
         digest: twelve hex digits of the content, by which two services see that they use the same.
     """
 
@@ -120,6 +144,7 @@ class Config:
     hashtags: Mapping[str, tuple[str, str]]
     words: Mapping[str, tuple[str, ...]]
     ingresses: Mapping[str, Mapping[str, Any]]
+    observers: Mapping[str, Mapping[str, Any]]
     digest: str
 
     def devices_of(self, agent: str) -> tuple[Device, ...]:

@@ -9,12 +9,23 @@ from typing import Any, Final
 
 from latchwire.config import hardware, references, schema, strict_json
 from latchwire.config.agent import ALL, Actions
-from latchwire.config.home import Agent, Config, Device, Person, XAccount, agent_extract
+from latchwire.config.home import (
+    USUAL_LIMIT,
+    Agent,
+    Config,
+    Confirm,
+    Device,
+    Limit,
+    Person,
+    XAccount,
+    agent_extract,
+)
 from latchwire.config.identity import whatsapp_id
 from latchwire.config.strict_json import digest, printable, quoted
+from latchwire.config.wording import hashtag
 from latchwire.config.wording import place as place_in
 from latchwire.errors import ConfigurationError
-from latchwire.model import Kind
+from latchwire.model import TOGGLE, Kind
 
 NAME: Final = "config.json"
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -69,18 +80,19 @@ def _config(document: dict[str, Any]) -> Config:
         agents=MappingProxyType({name: _agent(name, item) for name, item in document["agents"].items()}),
         devices=MappingProxyType({name: _device(name, item) for name, item in document["devices"].items()}),
         people=MappingProxyType({name: _person(name, item) for name, item in document["people"].items()}),
-        hashtags=MappingProxyType(
-            {tag[1:].casefold(): _said(said) for tag, said in document.get("hashtags", {}).items()}
-        ),
+        hashtags=MappingProxyType({hashtag(tag): _said(said) for tag, said in document.get("hashtags", {}).items()}),
         words=MappingProxyType({action: tuple(words) for action, words in document.get("words", {}).items()}),
-        ingresses=MappingProxyType(
-            {name: MappingProxyType(item) for name, item in document.get("ingresses", {}).items()}
-        ),
+        ingresses=_each(document.get("ingresses", {})),
+        observers=_each(document.get("observers", {})),
         digest=digest(document),
     )
     for name in config.agents:
         agent_extract(config, name)  # the agent itself has the last word on what it can read
     return config
+
+
+def _each(section: dict[str, dict[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    return MappingProxyType({name: MappingProxyType(item) for name, item in section.items()})
 
 
 def _agent(name: str, item: dict[str, Any]) -> Agent:
@@ -104,8 +116,25 @@ def _device(name: str, item: dict[str, Any]) -> Device:
         toggle_seconds=item.get("toggleSeconds", 5),
         relock_after_seconds=item.get("relockAfterSeconds", 0),
         retweets=item.get("retweets", True),
+        confirm=_confirm(item.get("confirm", [])),
+        limit=_limit(item.get("limit")),
         settings=_rest(item, hardware.COMMON),
     )
+
+
+def _confirm(written: list[str] | dict[str, str]) -> Mapping[str, Confirm]:
+    """A toggle is no way around: it takes the strictest confirmation that any action of the device takes."""
+    asked = {action: Confirm(how) for action, how in written.items()} if isinstance(written, dict) else {}
+    asked |= dict.fromkeys(written, Confirm.YES) if isinstance(written, list) else {}
+    if asked:
+        asked[TOGGLE] = Confirm.PIN if Confirm.PIN in asked.values() else Confirm.YES
+    return MappingProxyType(asked)
+
+
+def _limit(written: dict[str, int] | str | None) -> Limit | None:
+    if written is None:
+        return USUAL_LIMIT
+    return Limit(written["actions"], written["seconds"]) if isinstance(written, dict) else None
 
 
 def _person(name: str, item: dict[str, Any]) -> Person:

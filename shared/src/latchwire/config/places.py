@@ -2,6 +2,7 @@
 
     config/config.json    the user's file        logins/NAME    a login's password at the broker
     config/config.schema.json                    keys/NAME      the keyring of an ingress or an agent
+    pins.json             hashes of PINs
     .env                  settings and secrets   broker/        what our broker reads
     mosquitto/            options of mosquitto_pub and mosquitto_sub, by XDG_CONFIG_HOME
     data/                 what services keep     run/           Unix sockets
@@ -77,6 +78,11 @@ class Places(NamedTuple):
     def bundles(self) -> Path:
         """What ``latchwire bundle`` made."""
         return self.state / "bundles"
+
+    @property
+    def pins(self) -> Path:
+        """The hashes of people's PINs, by person."""
+        return self.state / "pins.json"
 
     def keys(self, name: str) -> Path:
         """The keyring of an ingress or an agent."""

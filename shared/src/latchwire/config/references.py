@@ -13,8 +13,9 @@ from latchwire.config import hardware
 from latchwire.config.agent import ALL
 from latchwire.config.home import BUILT_IN_ISSUERS
 from latchwire.config.identity import whatsapp_id, x_name
+from latchwire.config.negations import no_in
 from latchwire.config.strict_json import quoted
-from latchwire.config.wording import listed, meant, place, spoken
+from latchwire.config.wording import hashtag, is_hashtag, listed, meant, place, spoken
 from latchwire.model import Kind
 
 RESERVED: Final = ("observer", "health")
@@ -47,14 +48,18 @@ class _Check:
 
     def agents(self) -> None:
         named = {*RESERVED, *BUILT_IN_ISSUERS, *self._section("ingresses")}
+        observers = {*self._section("observers")}
         for name, item in self._items("agents"):
-            if name in named:
-                self._tell(["agents", name], "an ingress or the broker has this name already; choose another")
+            if name in named | observers:
+                who = "an observer" if name in observers else "an ingress or the broker"
+                self._tell(["agents", name], f"{who} has this name already; choose another")
             for key in {"name", "devices"} & set(item):
                 self._tell(["agents", name, key], "there is no such key; devices stand in their own section")
         for name in self._section("ingresses"):
             if name in RESERVED:
                 self._tell(["ingresses", name], "the broker needs this name itself; choose another")
+        for name in observers & named:
+            self._tell(["observers", name], "an ingress or the broker has this name already; choose another")
 
     def obeys(self) -> None:
         for agent, item in self._items("agents"):
@@ -94,9 +99,15 @@ class _Check:
             if not isinstance(agent, str) or agent not in self.agent_types or self.kinds[name] is None:
                 continue
             kind = str(self.kinds[name])
+            self._confirmed(name, item.get("confirm"))
             for key, sentence in hardware.problems(self.agent_types[agent], kind, item):
                 self._tell(["devices", name, key], sentence)
             self._same_hardware(name, agent, item, taken)
+
+    def _confirmed(self, name: str, written: object) -> None:
+        kind = self.kinds[name]
+        if kind is not None and isinstance(written, (list, dict)):
+            self._known(["devices", name, "confirm"], list(written), kind.actions, f"a {kind} does not know")
 
     def _same_hardware(self, name: str, agent: str, item: dict[str, Any], taken: dict[tuple[object, ...], str]) -> None:
         keys = {"relay": ("channel", "address"), "magiq": ("deviceId",)}.get(self.agent_types[agent])
@@ -117,6 +128,9 @@ class _Check:
                 owner = owners.setdefault(spoken(alias), name)
                 if owner != name:
                     what = f"{quoted(alias)} is a name of {owner} already; take it from one of the two"
+                    self._tell(["devices", name, "names", number], what)
+                if no := no_in(alias):
+                    what = f"{quoted(alias)} is never heard, for {quoted(no)} says no; choose another name"
                     self._tell(["devices", name, "names", number], what)
 
     def people(self) -> None:
@@ -187,9 +201,11 @@ class _Check:
         seen: dict[str, str] = {}
         for tag, said in self._section("hashtags").items():
             where: list[str | int] = ["hashtags", tag]
-            other = seen.setdefault(tag.casefold(), tag)
+            other = seen.setdefault(hashtag(tag), tag)
             if other != tag:
-                self._tell(where, f"the same as {quoted(other)}, for upper and lower case are alike; keep one")
+                self._tell(where, f"the same as {quoted(other)}, for case and form of letters do not matter; keep one")
+            if not is_hashtag(tag):
+                self._tell(where, "this hashtag is never heard; use letters, digits and _ alone")
             parts = said.split() if isinstance(said, str) else []
             if isinstance(said, str) and len(parts) != 2:
                 self._tell(where, f'{quoted(said)} is no device and action; write it like "front-door unlock"')
@@ -214,9 +230,11 @@ class _Check:
         for action, words in self._section("words").items():
             for number, word in enumerate(_texts(words)):
                 where: list[str | int] = ["words", action, number]
+                if no := no_in(word):
+                    self._tell(where, f"{quoted(no)} says no, and a no ends every request; take it out")
                 if spoken(word) in names:
                     self._tell(where, f"{quoted(word)} is a name of {names[spoken(word)]}; choose another word")
-                for kind in Kind:  # "list", "help" and "ignore" are of no kind, and so of each
+                for kind in Kind:  # "yes", "list", "help" and "ignore" are of no kind, and so of each
                     meant_here = action in kind.actions or action not in _EVERY_ACTION
                     other = meanings.setdefault((kind, spoken(word)), action) if meant_here else action
                     if other != action:

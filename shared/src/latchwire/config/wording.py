@@ -1,6 +1,7 @@
 """Small helpers for the sentences about a configuration, and the one form in which names are compared."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -8,12 +9,28 @@ from typing import Final
 from latchwire.config.strict_json import quoted
 
 _SHOWN: Final = 12
+_WORD: Final = re.compile(r"\w+\Z")
+_AROUND: Final = re.compile(r"\A[#\s]+|\s+\Z")
 
 
 def spoken(text: str) -> str:
     """The form in which names and words are compared: case, dashes and spaces do not matter."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(plain.replace("-", " ").replace("_", " ").split())
+
+
+def hashtag(text: str) -> str:
+    """The form in which hashtags are compared: without ``#``, without regard to case or to how a letter is composed.
+
+    What this gives it gives again of itself, so a configured and a posted hashtag meet wherever it is asked for.
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _AROUND.sub("", plain)  # only now: a small or a wide sign has become a plain one
+
+
+def is_hashtag(text: str) -> bool:
+    """Whether it can be listened for at X: letters, digits and ``_`` alone, after a ``#`` or without."""
+    return not any(map(str.isspace, text)) and _WORD.match(hashtag(text)) is not None
 
 
 def listed(names: Iterable[str]) -> str:

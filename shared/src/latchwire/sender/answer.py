@@ -32,6 +32,9 @@ class Answer(NamedTuple):
         simulated: whether there is no hardware behind it.
         until: no answer only: seconds from now after which it will not happen any more.
         detail: for a log: what is known beyond the cause.
+        wait: seconds until it may be said again, where it was said too often.
+        tries: how many wrong PINs are left before a lock-out.
+        told_before: whether the person was told the same a moment ago, so that a chat may be silent now.
     """
 
     ending: Ending
@@ -45,6 +48,9 @@ class Answer(NamedTuple):
     simulated: bool = False
     until: float | None = None
     detail: str = ""
+    wait: int | None = None
+    tries: int | None = None
+    told_before: bool = False
 
 
 _ENDINGS = {
@@ -77,6 +83,14 @@ def nobody_listening(device: str, action: str, cause: Cause, detail: str = "") -
 def refused_here(device: str, action: str, cause: Cause, detail: str = "") -> Answer:
     """The asking side itself says no; nothing was published."""
     return Answer(Ending.REFUSED, device, action, cause=cause, happened=Happened.NO, detail=detail)
+
+
+def waiting(answer: Answer) -> str:
+    """How long to wait before it is said again, as a person says it: "37 seconds", "15 minutes"; "" if not at all."""
+    if answer.wait is None:
+        return ""
+    number, unit = (answer.wait, "second") if answer.wait <= 90 else (-(-answer.wait // 60), "minute")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def no_answer(device: str, action: str, until: float, detail: str = "") -> Answer:

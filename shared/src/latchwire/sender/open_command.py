@@ -125,7 +125,9 @@ class OpenCommand:
 
 def claimable(sub: str) -> str:
     """What a claim can hold of it: for logs, so a very long or strange id may be cut."""
-    return "".join(character if " " <= character <= "~" else "?" for character in sub)[:MAX_STRING]
+    if not (sub.isascii() and sub.isprintable()):
+        sub = "".join(character if " " <= character <= "~" else "?" for character in sub)
+    return sub[:MAX_STRING]
 
 
 def random_jti() -> str:

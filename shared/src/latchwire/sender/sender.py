@@ -33,6 +33,8 @@ LATE_SECONDS: Final = 60.0
 
 TOLD_SECONDS: Final = 600.0
 """How long it is remembered that nothing was done about a message, and nothing will be."""
+FORGET_SECONDS: Final = 10.0
+"""How often commands that are past that are looked for."""
 
 _log = logging.getLogger("latchwire.sender")
 
@@ -64,6 +66,7 @@ class Sender:
         self._agents = Agents()
         self._open: dict[str, OpenCommand] = {}
         self._never: dict[str, tuple[float, Answer]] = {}
+        self._look_at = 0.0
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
@@ -236,13 +239,16 @@ class Sender:
             return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
     def _forget_old(self) -> None:
+        """Looks at all of them, so not at each command: a busy house has thousands open that were answered long ago."""
         with self._changed:
-            for jti, command in list(self._open.items()):
-                if now() > command.latest + LATE_SECONDS:
-                    del self._open[jti]
-            for jti, (at, _) in list(self._never.items()):
-                if now() > at + TOLD_SECONDS:
-                    del self._never[jti]
+            at = now()
+            if at < self._look_at:
+                return
+            self._look_at = at + FORGET_SECONDS
+            for jti in [jti for jti, command in self._open.items() if at > command.latest + LATE_SECONDS]:
+                del self._open[jti]
+            for jti in [jti for jti, (told, _) in self._never.items() if at > told + TOLD_SECONDS]:
+                del self._never[jti]
 
     # ---------------------------------------------------------------------------- told by the bus
 

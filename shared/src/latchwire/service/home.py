@@ -3,8 +3,8 @@
 Not for the Omega, which has a bundle of its own: this needs the schema library.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from latchwire.bus import Endpoint, Login
 from latchwire.config import expiry
 from latchwire.config.agent import parse_agent
 from latchwire.config.environment import environment, port, value
-from latchwire.config.home import agent_extract
+from latchwire.config.home import Config, agent_extract
 from latchwire.config.loading import load
 from latchwire.config.places import Places
 from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
+from latchwire.protocol.keys import Key, Keyring
+from latchwire.service.fingerprint import fingerprint
 from latchwire.service.frame import Found, Member, Running
 from latchwire.service.setup import Setup
 
@@ -54,6 +56,25 @@ def login(places: Places, name: str) -> Login:
     return Login(name, places.password(name))
 
 
+def variables_at_start(places: Places) -> Mapping[str, str]:
+    """The environment as ``.env`` completes it; alone where ``.env`` is wrong, which is told at the first look."""
+    try:
+        return environment(places.state)
+    except ConfigurationError:
+        return dict(os.environ)
+
+
+def all_keys(places: Places, config: Config) -> Keyring:
+    """Every key that lies in the state folder, for verifying what passes."""
+    keys: dict[tuple[str, str], Key] = {}
+    for name in (*config.issuers(), *config.agents):
+        try:
+            keys |= {(key.kid, key.agent): key for key in places.keyring(name)}
+        except ConfigurationError:
+            continue  # `latchwire check` tells; here it is only not verified
+    return Keyring(keys.values())
+
+
 class AgentsHere:
     """The agents of one type that run on this machine, for a service's frame.
 
@@ -62,11 +83,14 @@ class AgentsHere:
     Args:
         places: the state folder.
         agent_type: ``relay``, ``magiq`` or another.
+        variables: how the names of the variables begin that it reads.
         make: makes an agent at work.
     """
 
-    def __init__(self, *, places: Places, agent_type: str, make: Callable[[Setup], Running]) -> None:
-        self._places, self._type, self._make = places, agent_type, make
+    def __init__(
+        self, *, places: Places, agent_type: str, variables: Sequence[str], make: Callable[[Setup], Running]
+    ) -> None:
+        self._places, self._type, self._prefixes, self._make = places, agent_type, variables, make
         self._marks: tuple[object, ...] = ()
         self._found = Found({})
 
@@ -102,9 +126,10 @@ class AgentsHere:
                 continue
             extract = agent_extract(config, agent.name)
             summary = f"agent {agent.name}: {agent.runs}, devices: {', '.join(extract['devices']) or 'none'}"
-            fingerprint = _fingerprint(self._places, agent.name, digest(extract), where, variables)
+            files = (self._places.keys(agent.name), self._places.login(agent.name))
+            made_of = fingerprint([digest(extract), repr(where)], files, variables, self._prefixes)
             make = partial(self._make_one, agent.name, extract, where, variables)
-            members[agent.name] = Member(fingerprint, summary, make)
+            members[agent.name] = Member(made_of, summary, make)
         if not members and not notes:
             notes.append(f"config.json has no agent of type {self._type}: nothing to do here.")
         return Found(members, tuple(notes))
@@ -123,14 +148,3 @@ def _mark(path: Path) -> object:
     except OSError as error:
         return error.errno
     return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino, seen.st_mode
-
-
-def _fingerprint(places: Places, name: str, of_extract: str, where: Endpoint, variables: Mapping[str, str]) -> str:
-    parts = [of_extract, repr(where)]
-    for path in (places.keys(name), places.login(name)):
-        try:
-            parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
-        except OSError as error:
-            parts.append(str(error.errno))
-    parts += [f"{key}={variables[key]}" for key in sorted(variables) if key.startswith("MAGIQ_")]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

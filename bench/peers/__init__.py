@@ -1,0 +1,1 @@
+"""What is measured against, and the driven ends of ours: programs that :class:`bench.worker.Worker` starts."""

@@ -1,0 +1,85 @@
+"""``send`` → verified receipt, one command at a time, beside bare paho-mqtt and the floor in C."""
+
+from typing import Final
+
+from bench.lab import Lab, words
+from bench.measuring import Variant
+from bench.row import COMPILER, LIBMOSQUITTO, Check, Outcome, Row
+from bench.statistics import p50, p99, pooled, ratio
+
+OURS: Final = "Latchwire, signed"
+RELAY: Final = "Latchwire, signed, and a simulated relay chip"
+PAHO: Final = "bare paho, unsigned"
+PAHO5: Final = "bare paho on MQTT 5, unsigned"
+FLOOR: Final = "libmosquitto in C, unsigned"
+NAGLE: Final = "bare paho, Nagle's algorithm left on"
+
+NOTES: Final = """
+One command at a time, QoS 1, each ended by its verified receipt: our sender and the kit's agent with a switch in
+memory, in a process each, on MQTT 5 as they come. Every command moves the switch, so each also publishes a new state
+and writes a line of log. The peer is what one would write with paho-mqtt alone: `loop_start` and a queue on the
+asking side, an answer from `on_message` on the other, the word `unlock` both ways, MQTT 3.1.1, which is paho's
+default; on MQTT 5 it has the Message Expiry Interval that our commands have. All of them have TCP_NODELAY on and the
+same broker, with its access list. *A simulated relay chip* is the real relay agent: its simulation of the chip's
+registers is part of that time, where real hardware has its bus.
+
+*Nagle's algorithm left on* is bare paho as it comes, against the same broker: the trap that `bus/library.py`
+(`TCP_NODELAY`) and `broker/mosquitto.conf` (`set_tcp_nodelay`) close. It shows where an answer is published from
+another thread than the one that acknowledges, which everything does that works hardware.
+"""
+MISSED: Final = """
+Beside the round trip itself ours makes and checks two signatures, hands the command to a worker thread, writes and
+reads the chip, logs a line and publishes the new state.
+"""
+
+
+def run(lab: Lab) -> Outcome:
+    """Measures."""
+    house = lab.house()
+    broker, state = house.broker, house.places.state
+    house.start("relay-agent")
+    lab.peer("kit_agent", broker.host, broker.port, state, "magiq")
+    program = lab.compiled("round_trip.c", "-lmosquitto")
+    lab.worker([program, "answer", *words(broker, asks=False, kind="c")])
+    variants = {
+        OURS: lab.peer("asking", broker.host, broker.port, state, "magiq", "light", "whatsapp"),
+        PAHO5: lab.bare_paho(broker, "mqtt5"),
+        PAHO: lab.bare_paho(broker, "nodelay"),
+        FLOOR: lab.worker([program, "ask", *words(broker, asks=True, kind="c")]),
+        RELAY: lab.peer("asking", broker.host, broker.port, state, "omega", "front-door", "manual"),
+        NAGLE: lab.bare_paho(broker, "nagle", answering="answer-after"),
+    }
+    found = lab.turns(
+        {name: Variant(worker.measure, 1 if name == NAGLE else 20) for name, worker in variants.items()},
+        rounds=250,
+        seconds=60,
+    )
+    checks = (
+        Check("p50 / bare paho's p50", ratio(found[OURS], found[PAHO]), 1.25, missed=MISSED),
+        Check("p99 / bare paho's p99", ratio(found[OURS], found[PAHO], p99), 1.25, missed=MISSED),
+        Check("p50 / libmosquitto's p50 in C", ratio(found[OURS], found[FLOOR]), 4.0, missed=MISSED),
+    )
+    samples = {name: pooled(turns) for name, turns in found.items()}
+    told = [
+        f"{name}: p50 {p50(each):.0f} µs, p99 {p99(each):.0f} µs, {len(each)} times" for name, each in samples.items()
+    ]
+    on_5 = ratio(found[OURS], found[PAHO5])
+    told.append(f"Ours beside bare paho on MQTT 5, too: {on_5.value:.2f} × its p50 [{on_5.low:.2f} to {on_5.high:.2f}]")
+    plot = {
+        "kind": "distribution",
+        "file": "send",
+        "title": "One command, from asking to the answer",
+        "series": samples,
+        "x": "µs (logarithmic)",
+    }
+    return Outcome(checks, told, NOTES, (plot,), {"turns": "the plot's series, 20 samples a turn"})
+
+
+ROW: Final = Row(
+    order=1,
+    name="send",
+    what="`send` → verified receipt, QoS 1, one command at a time",
+    against="the same round trip unsigned with bare paho-mqtt on both sides; libmosquitto in C, the floor",
+    run=run,
+    needs=(COMPILER, LIBMOSQUITTO),
+)
