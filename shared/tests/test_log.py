@@ -44,8 +44,11 @@ def test_a_log_that_nobody_reads_keeps_nobody_waiting_and_tells_later_what_is_mi
     assert os.read(reader, 1 << 20) == b"and on\n"
 
 
-def test_a_reader_that_is_a_little_behind_misses_nothing(pipe: tuple[int, TextIO]) -> None:
+def test_a_reader_that_is_a_little_behind_misses_nothing(
+    pipe: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, stream = pipe
+    monkeypatch.setattr(log, "PATIENCE_SECONDS", 20.0)  # machines are busy, and a program takes its time to start
     command = "import sys, time; time.sleep(0.1); print(len(sys.stdin.buffer.read()))"
     with subprocess.Popen([sys.executable, "-c", command], stdin=reader, stdout=subprocess.PIPE) as behind:
         log.configure(stream=stream)

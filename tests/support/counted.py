@@ -7,6 +7,7 @@ are wrapped from outside; nothing in the services knows of it.
 """
 
 import errno
+import importlib
 import json
 import os
 import random
@@ -19,11 +20,9 @@ from typing import Any, Final
 from latchwire.actuator import handler as of_handler
 from latchwire.actuator.commands import Commands
 from latchwire.errors import ActionError
-from latchwire.model import STATUS
+from latchwire.model import STATUS, Kind
 from latchwire.waiting import now
-from latchwire_magiq_bridge.main import main as run_bridge
 from latchwire_relay_agent import hardware
-from latchwire_relay_agent.beside import run as run_relays
 from latchwire_relay_agent.simulated import SimulatedBus
 
 ERRORS: Final = (errno.ENXIO, errno.EREMOTEIO, errno.EAGAIN, errno.EIO, errno.EPROTO, errno.ETIMEDOUT)
@@ -113,14 +112,14 @@ class Ledger:
             finally:
                 self._local.jti = ""
 
-        def counted_call(handler: Any, action: str) -> Any:
+        def counted_call(handler: Any, action: str, kind: Kind) -> Any:
             jti = getattr(self._local, "jti", "")
             if not jti or action == STATUS or not callable(getattr(handler, action, None)):
-                return call(handler, action)
+                return call(handler, action, kind)
             self.write(handler, step="begin", act=action)
             meddled = _meddled()
             try:
-                state = call(handler, action)
+                state = call(handler, action, kind)
             except ActionError as error:
                 self.write(handler, step="failed", act=action, cause=error.cause.wire)
                 raise
@@ -150,5 +149,5 @@ if __name__ == "__main__":
     Ledger(os.environ["COUNTED_FILE"]).wrap()
     hardware.SimulatedBus = FaultyBus  # type: ignore[attr-defined]
     time.sleep(float(os.environ.get("START_AFTER", "0")))
-    name = sys.argv.pop(1)
-    sys.exit(run_relays([]) if name == "relay-agent" else run_bridge())
+    module = importlib.import_module(f"latchwire_{sys.argv.pop(1).replace('-', '_')}.main")
+    sys.exit(module.main())

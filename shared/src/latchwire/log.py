@@ -21,7 +21,7 @@ from typing import Final, TextIO
 
 __all__ = ["event"]
 
-PATIENCE_SECONDS: Final = 0.2
+PATIENCE_SECONDS: Final = 0.5
 """How long a line waits for a reader that is behind; once one was left out, the next do not wait."""
 _PIECE: Final = 4096
 """Bytes that a pipe which says it is ready takes at once (PIPE_BUF, pipe(7))."""
