@@ -91,7 +91,7 @@ class Storm:
         return {
             "ASKING_AS": name, "ASKING_SEED": SEED, "ASKING_FILE": str(self.folder / f"{name}.asked"),
             "ASKING_PORT": str(self.ports[name]), "ASKING_COUNT": str(count), "ASKING_THREADS": str(THREADS),
-            "ASKING_STAY": str(self.stay), "ASKING_MQTT": "3.1.1" if name == "twitter" else "5",
+            "ASKING_STAY": str(self.stay), "ASKING_PACE": "0.35", "ASKING_MQTT": "3.1.1" if name == "twitter" else "5",
         }  # fmt: skip
 
     def asked(self) -> int:
@@ -195,7 +195,7 @@ def test_nothing_is_done_twice_and_nobody_is_told_what_is_not_true(storm: Storm)
     problems = books.problems()
     assert not problems, "\n".join([f"seed {SEED}", *problems[:20], *storm.wires.story])
     assert len(books.asked) == COMMANDS
-    assert len(books.begun) > COMMANDS * 0.3, "too few were acted on to prove anything"
+    assert len(books.begun) > COMMANDS * 0.2, "too few were acted on to prove anything"
     assert books.late, "no truth came late"
     assert set(books.endings) == {ending.value for ending in Ending}
 
