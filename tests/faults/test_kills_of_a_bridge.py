@@ -13,7 +13,7 @@ from latchwire.sender import Ending
 from support.broker import wait_until
 from support.house import House, example
 from support.magiq_cloud import MagiqCloudServer
-from support.striking import POINTS
+from support.striking import POINTS, order
 
 AC: Final = "16612385"
 
@@ -52,7 +52,7 @@ def test_a_bridge_killed_at_a_named_step_switches_once_or_not_at_all_and_mislead
     house.start("magiq-bridge", as_module="support.striking", STRIKE_AT=point, STRIKE_FILE=str(strike))
     wait_until(lambda: sender._agents.is_online("magiq"), "the bridge is there")
     was, sets = cloud.sockets[AC].on, cloud.actions(AC).count("SET")
-    strike.write_text("self")
+    order(strike)
     answer = sender.ask(agent="magiq", device="ac", action="toggle", sub="manual:test", wait=2, patience=2)
     assert house.wait_for_end("magiq-bridge") == -9
     assert (answer.ending, answer.happened) == (Ending.NO_ANSWER, Happened.MAYBE)

@@ -23,7 +23,7 @@ from latchwire.sender import Answer, Ending
 from latchwire_relay_agent.simulated import SimulatedBus
 from support.broker import Broker, wait_until
 from support.home import DOOR, Home
-from support.striking import AGENT
+from support.striking import AGENT, order
 
 TOP: Final = Path(__file__).parents[2]
 HOMES: Final = 8
@@ -130,7 +130,7 @@ def test_a_kill_at_a_named_point_opens_no_door_for_good_or_twice_and_nobody_is_m
     else:
         broker = home.broker._process
         assert broker is not None
-        strike.write_text("self" if victim == "agent" else str(broker.pid))
+        order(strike, "self" if victim == "agent" else str(broker.pid))
         answer = door.sender.ask(agent="omega", device=DOOR, action="toggle", sub="manual:test", wait=2, patience=2)
         misled = says_nothing_was_done(answer)
         assert answer.ending is not Ending.DONE or victim == "broker"

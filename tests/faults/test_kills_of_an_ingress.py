@@ -22,7 +22,7 @@ from latchwire_whatsapp_webhook.say import form
 from support.broker import TOP, wait_until
 from support.house import House, crowd, example
 from support.post_house import House as PostHouse
-from support.striking import LISTENER, WEBHOOK
+from support.striking import LISTENER, WEBHOOK, order
 from support.x_api import FakeX
 
 KILLS: Final = 10
@@ -82,7 +82,7 @@ def test_a_webhook_killed_at_a_named_step_does_nothing_twice_and_says_what_it_kn
 ) -> None:
     strike = tmp_path / "strike"
     house.start("whatsapp-webhook", as_module="support.striking", STRIKE_AT=point, STRIKE_FILE=str(strike))
-    strike.write_text("self")
+    order(strike)
     before = openings(house)
     toggle = form("toggle the front door", sender=next(numbers))
     assert post(house, toggle) is None
@@ -162,7 +162,7 @@ def test_a_listener_killed_at_a_named_step_obeys_no_post_twice(post_house: PostH
         STRIKE_AT=point, STRIKE_FILE=str(strike), PYTHONPATH=str(TOP / "tests"),
     )  # fmt: skip
     wait_until_it_hears(post_house, x, started)
-    strike.write_text("self")
+    order(strike)
     said = x.post("101", "home #unlock")
     assert post_house.running.pop("x").wait(10) == -9
     started = ready(post_house)

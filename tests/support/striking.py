@@ -35,6 +35,13 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 """From hearing to receipt, for each program."""
 
 
+def order(path: Path, victim: str = "self") -> None:
+    """Writes the file at once and whole, for the program may look just now."""
+    new = path.with_suffix(".new")
+    new.write_text(victim)
+    new.rename(path)
+
+
 def strike() -> None:
     """Kills whom the file names, once, and waits until that one is dead."""
     path = Path(os.environ["STRIKE_FILE"])
