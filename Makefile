@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-attacks test-compose test-languages conformance check format lock clean omega test-omega soak bench
+.PHONY: help run whatsapp tweet test test-attacks test-faults test-compose test-languages conformance check format lock clean omega test-omega soak bench fuzz
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -28,6 +28,9 @@ test-attacks: ## somebody wants in: each attack against Mosquitto and against NA
 
 test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
 	@scripts/test-compose $(ARGS)
+
+test-faults: ## cut wires, kill programs, fill disks, set clocks, and 10,000 commands meanwhile (takes some minutes)
+	@scripts/test-faults $(ARGS)
 
 test-languages: ## try the lamp in Python, JavaScript and shell from outside (docs/other-languages.md)
 	@AGENT= scripts/test-languages $(ARGS)

@@ -220,6 +220,20 @@ def test_an_agent_that_was_never_there_is_away_and_nothing_is_published(home: Ho
     assert nothing_passed(home, observer)
 
 
+def test_a_message_whose_sender_was_told_that_nothing_will_be_done_is_not_done_when_it_is_heard_again(
+    home: Home,
+) -> None:
+    sender, bolt = home.sender(connect_seconds=0.2), Bolt()
+    first = sender.ask(agent="omega", device=DOOR, action="unlock", sub="manual:test", jti="the-same-message")
+    assert first.ending is Ending.NOBODY_LISTENING
+    home.actuator({DOOR: bolt, "lamp": Lamp()})
+    wait_until(lambda: sender._agents.is_online("omega"), "the agent is there")
+    again = sender.ask(agent="omega", device=DOOR, action="unlock", sub="manual:test", jti="the-same-message")
+    assert again == first
+    assert sender.ask(agent="omega", device=DOOR, action="lock", sub="manual:test").ending is Ending.DONE
+    assert bolt.count("unlock") == 0
+
+
 def test_an_agent_that_was_cut_off_is_away_by_its_will_and_nothing_is_published(home: Home) -> None:
     observer = home.wire()
     agent = home.wire("omega", filters=("latchwire/omega/+/command",), will=(ONLINE, "offline"))

@@ -35,6 +35,7 @@ READY: Final = {
     "relay-agent": "ready for commands",
     "magiq-bridge": "ready for commands",
     "whatsapp-webhook": "ready to ask",
+    "twitter-listener": "ready to ask",
 }
 """What each program logs when it is at work."""
 
@@ -91,19 +92,22 @@ class House(Home):
 
     # ------------------------------------------------------------------------------------ programs
 
-    def start(self, *names: str, **variables: str) -> None:
+    def start(self, *names: str, as_module: str = "", **variables: str) -> None:
         """Starts programs together, and returns when all are at work."""
         before = {name: len(re.findall(READY[name], self.log(name))) for name in names}
         for name in names:
-            self.launch(name, **variables)
+            self.launch(name, as_module=as_module, **variables)
         for name in names:
             self.wait_for_log(name, READY[name], times=before[name] + 1)
 
-    def launch(self, name: str, **variables: str) -> None:
-        """Starts a program by its console script, and does not wait."""
+    def launch(self, name: str, *, as_module: str = "", **variables: str) -> None:
+        """Starts a program by its console script, or wrapped by a module of tests/support, and does not wait."""
+        program = [sys.executable, "-m", as_module, name] if as_module else [PROGRAMS / f"latchwire-{name}"]
+        if as_module:
+            variables = {"PYTHONPATH": str(TOP / "tests"), **variables}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._programs[name] = subprocess.Popen(
-                [PROGRAMS / f"latchwire-{name}"], env=self.environment() | variables, cwd=self.folder,
+                program, env=self.environment() | variables, cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
@@ -117,6 +121,14 @@ class House(Home):
         program = self._programs.pop(name)
         program.kill()
         program.wait(10)
+
+    def pid(self, name: str) -> int:
+        """Its process id."""
+        return self._programs[name].pid
+
+    def wait_for_end(self, name: str) -> int:
+        """Waits until a program has ended by itself; its exit status."""
+        return self._programs.pop(name).wait(10)
 
     def pause(self, name: str) -> None:
         """SIGSTOP: its connections stay open, and it does nothing."""

@@ -15,6 +15,7 @@ from latchwire_twitter_listener.connects import Connects
 from latchwire_twitter_listener.people import People, Person
 from latchwire_twitter_listener.results import Account, ApiError
 from latchwire_twitter_listener.seen import KEEP_SECONDS, Latest, Seen
+from latchwire_twitter_listener.start import Start
 from latchwire_twitter_listener.store import Store
 
 NOW = 1_790_000_000.0
@@ -196,3 +197,27 @@ def test_the_post_that_was_said_last_has_the_last_word() -> None:
     assert latest.is_newest("front-door", "100"), "by number, not by letters"
     assert not latest.is_newest("front-door", "99")
     assert latest.is_newest("ac", "99")
+
+
+def test_who_was_looked_up_while_the_clock_was_ahead_is_looked_up_again(store: Store) -> None:
+    asked: list[tuple[Sequence[str], Sequence[str]]] = []
+
+    def lookup(*, usernames: Sequence[str] = (), ids: Sequence[str] = ()) -> list[Account]:
+        asked.append((usernames, ids))
+        return [Account("101", "John_Smith", protected=False)]
+
+    people = People(store=store, lookup=lookup, tell=lambda *_: None)
+    for now in (NOW + 600_000_000, NOW, NOW + 60):
+        people.look([JOHN], now=now)
+    assert len(asked) == 2
+
+
+def test_the_start_is_never_in_the_future_however_the_clock_is_set() -> None:
+    wall, up = [NOW + 1000.0], [50.0]
+    start = Start(wall=lambda: wall[0], up=lambda: up[0])
+    assert start.at(NOW + 1000) == NOW + 1000
+    up[0] += 30
+    assert start.at(NOW + 1030) == NOW + 1000
+    assert start.at(NOW) == NOW - 30, "the clock was ahead and is right now"
+    assert start.at(NOW + 9999) == NOW + 1000
+    assert start.at(NOW + 1030) == NOW + 1000, "and it does not stay wrong"

@@ -9,7 +9,7 @@ import pytest
 from latchwire_twitter_listener.api import XApi
 from latchwire_twitter_listener.billing import Billing
 from latchwire_twitter_listener.credentials import Credentials
-from latchwire_twitter_listener.poll import Poll
+from latchwire_twitter_listener.poll import Poll, interval_seconds
 from latchwire_twitter_listener.source import Wanted
 from latchwire_twitter_listener.status import Status
 from latchwire_twitter_listener.store import Store
@@ -20,11 +20,11 @@ WANTED = Wanted(usernames=("john_smith", "jane_doe"), user_ids=("101", "102"), h
 
 
 class Running:
-    def __init__(self, x: FakeX, store: Store, *, daily_posts: int, pace: float) -> None:
+    def __init__(self, x: FakeX, store: Store, *, daily_posts: int, pace: float, later: float = 0.0) -> None:
         self.status = Status(source="poll")
         billing = Billing(store=store)
         self.ids: list[str] = []
-        self.later = 0.0
+        self.later = later
         self.poll = Poll(
             api=XApi(credentials=Credentials(bearer_token=BEARER), base=x.base),
             status=self.status,
@@ -57,8 +57,8 @@ Start = Callable[..., Running]
 def start(x: FakeX, store: Store) -> Iterator[Start]:
     running: list[Running] = []
 
-    def begin(*, daily_posts: int = 500, pace: float = 0.005, wanted: Wanted = WANTED) -> Running:
-        made = Running(x, store, daily_posts=daily_posts, pace=pace)
+    def begin(*, daily_posts: int = 500, pace: float = 0.005, wanted: Wanted = WANTED, later: float = 0.0) -> Running:
+        made = Running(x, store, daily_posts=daily_posts, pace=pace, later=later)
         made.poll.want(wanted)
         made.thread.start()
         running.append(made)
@@ -154,3 +154,21 @@ def test_nobody_to_ask_for_costs_nothing_until_there_is_somebody(x: FakeX, start
     assert x.requests == []
     running.poll.want(WANTED)
     running.wait(lambda: running.status.snapshot.health == "connected")
+
+
+def test_a_start_with_a_clock_that_is_years_ahead_does_not_make_it_deaf_when_the_clock_is_right(
+    x: FakeX, start: Start
+) -> None:
+    running = start(later=600_000_000)
+    running.wait(lambda: len(x.asked("/tweets")) >= 2)
+    running.later = 0.0
+    post = x.post("101", "#lock")
+    running.wait(lambda: post in running.ids)
+
+
+def test_a_clock_that_is_years_behind_does_not_make_it_wait_for_years() -> None:
+    now = 1_790_000_000.0
+    for wrong in (-600_000_000.0, -3600.0, 600_000_000.0):
+        wait = interval_seconds(60, people=2, remaining=10, reset_at=now + 900, now=now + wrong)
+        assert wait == 60
+    assert interval_seconds(60, people=2, remaining=10, reset_at=now + 900, now=now) == 180

@@ -260,6 +260,10 @@ class Ingress:
             connection.notes + asking.notes + own.notes,
         )
 
+    def hung(self) -> str:
+        """What of it hangs, for the watchdog; "" if nothing."""
+        return self.sender.hung()
+
     def refresh(self) -> Health:
         """How it is now: takes over a changed file though nobody says a word, and publishes what is news."""
         _ = self.access  # looks at the file

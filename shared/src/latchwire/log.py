@@ -5,19 +5,30 @@ each line is a JSON object with the same keys. Nothing that came from outside ca
 with other characters than plain ones are written as JSON strings, and what stands in a traceback is indented.
 
 Nor can it fill a log, where it would push out what somebody has to read: :class:`Seldom` counts instead.
+
+Nobody waits for the log. Where it goes may be full, or a pipe or a terminal that nobody reads (a collector that hangs,
+Ctrl-S); a door that is open for five seconds must close all the same. What cannot be written is left out, and how many
+lines that were is said once it can be again.
 """
 
 import json
 import logging
+import os
 import re
+import select
 import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Final, TextIO
 
 __all__ = ["event"]
 
+PATIENCE_SECONDS: Final = 0.5
+"""How long a line waits for a reader that is behind; once one was left out, the next do not wait."""
+_PIECE: Final = 4096
+"""Bytes that a pipe which says it is ready takes at once (PIPE_BUF, pipe(7))."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/+@#*,-]+\Z", re.ASCII)
 
 
@@ -89,15 +100,52 @@ class _Json(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _Unhurried(logging.Handler):
+    """Writes lines to a file descriptor, and never keeps the one who logs waiting for long.
+
+    It goes past ``sys.stderr``: what that could not write it keeps, and then a good end has exit status 120.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._missing = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the line, or counts it as missing; with the handler's lock."""
+        line = self.format(record)
+        if self._missing:
+            line = f"WARNING: {self._missing} lines of this log are missing, for it could not be written.\n{line}"
+        self._missing = 0 if self._write(f"{line}\n".encode(errors="backslashreplace")) else self._missing + 1
+
+    def _write(self, data: bytes) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        wait = 0 if self._missing else PATIENCE_SECONDS * 1000
+        with suppress(OSError):
+            while data and poll.poll(wait):
+                data = data[os.write(self._descriptor, data[:_PIECE]) :]
+        return not data
+
+
 def configure(*, level: str = "INFO", form: str = "text", stream: TextIO | None = None) -> None:
     """Sends all logs to ``stream`` (standard error), ``form`` being ``text`` or ``json``."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _handler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     root.setLevel(max(number, logging.INFO))  # other packages may log secrets below that
     logging.getLogger("latchwire").setLevel(number)
+
+
+def _handler(stream: TextIO | None) -> logging.Handler:
+    if stream is None:  # it was closed before this process began
+        return logging.NullHandler()
+    try:
+        return _Unhurried(stream.fileno())
+    except OSError:  # it is in memory (io.UnsupportedOperation)
+        return logging.StreamHandler(stream)
 
 
 def _value(value: object) -> str:

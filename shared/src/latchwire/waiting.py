@@ -20,6 +20,8 @@ from typing import Final
 
 LONGEST_SLEEP: Final = 60.0
 """Seconds after which the timers' thread looks at the time in any case."""
+STALL_SECONDS: Final = 180.0
+"""A thread that has not turned for so long has hung; a name look-up alone may take half a minute."""
 
 
 class Wake:

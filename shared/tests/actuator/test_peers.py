@@ -55,6 +55,16 @@ def test_its_own_nonces_and_its_own_status_are_not_strange() -> None:
     assert peers.heard_status(status(peers, 5.0), 1.0) is Peer.NOBODY
 
 
+@pytest.mark.parametrize("at", range(16))
+@pytest.mark.parametrize("bit", range(7))
+def test_its_own_status_that_was_damaged_on_the_way_does_not_silence_it(at: int, bit: int) -> None:
+    peers = Peers(started=0.0)
+    said = bytearray(status(peers, 5.0))
+    said[said.index(peers.instance.encode()) + at] ^= 1 << bit
+    assert peers.heard_status(bytes(said), 1.0) is Peer.NOBODY
+    assert not peers.is_aside
+
+
 def test_a_strange_nonce_is_answered_at_most_once_a_second() -> None:
     peers = Peers(started=0.0)
     assert peers.heard_nonce(strange(), 1.0)

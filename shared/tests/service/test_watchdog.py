@@ -73,6 +73,34 @@ def test_a_main_thread_that_hangs_is_ended_by_the_kernel(tmp_path: Path) -> None
         assert process.wait(20) == -signal.SIGALRM
 
 
+@pytest.mark.parametrize("end", ["time.sleep(60)", "raise SystemExit"])
+@pytest.mark.parametrize("member", ["agent", "ingress"])
+def test_a_connection_whose_thread_stalls_or_dies_ends_the_process_and_says_so(
+    tmp_path: Path, member: str, end: str
+) -> None:
+    # As a look-up of a name that never ends; nothing else of the program is touched.
+    stalled = f"""
+import latchwire.actuator.agent, latchwire.sender.sender
+from latchwire.bus import connection, library
+from latchwire.sender import Sender
+connection.KEEPALIVE = 0.5
+latchwire.actuator.agent.STALL_SECONDS = latchwire.sender.sender.STALL_SECONDS = 0.5
+def connect(*arguments, **options):
+    {end}
+library.connect = connect
+def make_ingress():
+    return Sender(issuer="manual", keyring=Keyring(), endpoint=Endpoint("127.0.0.1", 1), login=Login("manual", "x"))
+if {member!r} == "ingress":
+    make = make_ingress
+frame.RELOAD_SECONDS"""
+    program = PROGRAM.replace("\nframe.RELOAD_SECONDS", stalled, 1)
+    command = [sys.executable, "-c", program, str(tmp_path), "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == HUNG_STATUS, told
+    assert "It hangs: the connection to the broker" in told
+
+
 def test_the_job_that_runs_longest_is_named() -> None:
     strands = Strands(workers=2, on_fault=lambda _: None)
     let = threading.Event()

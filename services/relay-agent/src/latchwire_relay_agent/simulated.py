@@ -251,6 +251,9 @@ def _base(address: int) -> int:
 def _mapped(path: Path) -> mmap.mmap:
     """The file as shared memory: what is written is there for the next process even if this one is killed."""
     size = BOARD_BYTES * len(_ADDRESSES)
-    with path.open("a+b") as file:
+    with path.open("a+b", buffering=0) as file:
+        # Written and not only made longer: on a full disk that fails here, while a write to the shared memory of a page
+        # that the disk has no room for ends the process (SIGBUS, mmap(2)).
+        file.write(bytes(max(0, size - file.seek(0, 2))))
         file.truncate(size)
         return mmap.mmap(file.fileno(), size)

@@ -74,7 +74,9 @@ class CatchingUp:
 
     def _run(self, deliver: Deliver) -> None:
         while (since := self._next()) is not None:
-            at = max(since, self._wall() - LOOK_BACK_SECONDS) - _MARGIN_SECONDS
+            now = self._wall()
+            # Since a moment in the future: the clock was set back meanwhile.
+            at = max(since if since <= now else 0, now - LOOK_BACK_SECONDS) - _MARGIN_SECONDS
             start_time = datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             for user_id in self._user_ids:
                 try:
@@ -82,6 +84,8 @@ class CatchingUp:
                 except ApiError as fault:
                     self._failed(fault, since)
                     break
+                except Exception as fault:  # noqa: BLE001  # what is asked for later must not be lost with it
+                    self._status.note(f"A fault in catching up; please report it: {fault!r}", now=now)
 
     def _next(self) -> float | None:
         """Waits until a question is due: since when; ``None`` after :meth:`stop`."""

@@ -29,6 +29,7 @@ from latchwire_twitter_listener.posts import NotAPost, Post, parse_post
 from latchwire_twitter_listener.results import ApiError
 from latchwire_twitter_listener.seen import Latest, Seen
 from latchwire_twitter_listener.source import Source, Wanted
+from latchwire_twitter_listener.start import Start
 from latchwire_twitter_listener.status import Snapshot, Status
 from latchwire_twitter_listener.store import Store
 from latchwire_twitter_listener.stream import Stream
@@ -76,7 +77,7 @@ class Listener:
         self._pace = pace
         self._wall = wall
         self._on_ids = on_ids
-        self._started_at = wall()
+        self._started = Start(wall=wall)
         self._store = Store(path=data / "twitter-listener.sqlite")
         self._seen = Seen(store=self._store)
         self._latest = Latest()
@@ -124,6 +125,11 @@ class Listener:
         if not any(thread.is_alive() for thread in self._threads):
             self._store.close()
 
+    def hung(self) -> str:
+        """Which of its threads a fault has ended, in a few words; "" if none: then only a new process can help."""
+        ended = [thread.name for thread in self._threads if thread.ident is not None and not thread.is_alive()]
+        return "" if self._stopping.is_set() or not ended else f"the thread {ended[0]} has ended"
+
     def update(self, wishes: Wishes) -> None:
         """Takes changed people and hashtags."""
         self._wishes = wishes
@@ -148,7 +154,6 @@ class Listener:
     def heard(self, message: Mapping[str, object]) -> None:
         """Takes what the source delivers; raises nothing."""
         now = self._wall()
-        self._started_at = min(self._started_at, now)  # the clock was set back since
         post = parse_post(message)
         if isinstance(post, NotAPost):
             event(log, logging.INFO, "X sent a message that is no post; it was skipped.", cause=post.reason)
@@ -183,7 +188,7 @@ class Listener:
             post,
             self._household,
             now=now,
-            started_at=self._started_at,
+            started_at=self._started.at(now),
             fresh_seconds=self._settings.limit_seconds,
         )
 

@@ -76,6 +76,12 @@ class TwitterListener:
         """What its status holds of X."""
         return {"x": self._listener.snapshot().as_json()}
 
+    def hung(self) -> str:
+        """What of it has died; "" if nothing."""
+        if self._follower.ident is not None and not self._follower.is_alive() and not self._stopping.is_set():
+            return f"the thread {self._follower.name} has ended"
+        return self._listener.hung()
+
     def _ask(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:
         answer = self._ingress.ask(identity=identity, device=device, action=action, jti=message_id, wait=WAIT_SECONDS)
         return Answer(done=answer.ending is Ending.DONE, sentence=sentence(answer))

@@ -132,12 +132,13 @@ def _foreign(post: Post) -> str:
 
 def _late(created_at: float, *, now: float, started_at: float, fresh_seconds: float) -> str:
     """Why this time of writing is not obeyed; X gives whole seconds, so the start is rounded down."""
-    if created_at < int(started_at):
-        return "it is from before the start of this service"
     age = now - created_at
+    doubt = "(is this machine's clock right?)"
+    if created_at < int(started_at):
+        said = "it is from before the start of this service"
+        return f"{said}, {age:.0f} seconds old {doubt}" if age > fresh_seconds else said
     if age > fresh_seconds:
-        limit = f"{fresh_seconds:.0f} seconds"
-        return f"it is {age:.0f} seconds old, the limit is {limit} (is this machine's clock right?)"
+        return f"it is {age:.0f} seconds old, the limit is {fresh_seconds:.0f} seconds {doubt}"
     if age < -fresh_seconds:
         return f"it is from {-age:.0f} seconds in the future (this machine's clock is slow)"
     return ""

@@ -103,8 +103,8 @@ class People:
             ApiError: X could not be asked; what was known stays in force (see :meth:`directory`).
         """
         known = self._known()
-        waiting = {key for key, at in self._not_found.items() if now - at < AGAIN_SECONDS}
-        due = [p for p in people if p.key not in waiting and now - _looked_at(known, p.key) >= AGAIN_SECONDS]
+        waiting = {key for key, at in self._not_found.items() if not _is_due(at, now)}
+        due = [p for p in people if p.key not in waiting and _is_due(_looked_at(known, p.key), now)]
         ids = {p.key: known[p.key].account.id if p.key in known else p.user_id for p in due}
         by_id = {key: user_id for key, user_id in ids.items() if user_id}
         by_name = {p.key: p.plain_username for p in due if not ids[p.key] and _USERNAME.match(p.plain_username)}
@@ -169,6 +169,11 @@ class People:
             str(asked): _Known(Account(str(user_id), str(username), bool(protected)), float(str(at)))
             for asked, user_id, username, protected, at in rows
         }
+
+
+def _is_due(looked_at: float, now: float) -> bool:
+    """Whether that was a day ago, or is to come: then the clock was wrong."""
+    return not 0 <= now - looked_at < AGAIN_SECONDS
 
 
 def _looked_at(known: dict[str, _Known], key: str) -> float:

@@ -18,12 +18,15 @@ from latchwire_twitter_listener.backoff import Backoff, Trouble
 from latchwire_twitter_listener.billing import seconds_to_midnight
 from latchwire_twitter_listener.results import ApiError, Page
 from latchwire_twitter_listener.source import Deliver, Wanted
+from latchwire_twitter_listener.start import Start
 from latchwire_twitter_listener.status import Status
 
 _LEAST_POSTS: Final = 5
 _MOST_POSTS: Final = 100
 _MOST_PAGES: Final = 5
 _LOOK_BACK_ROUNDS: Final = 4
+_WINDOW_SECONDS: Final = 1800.0
+"""Twice the time after which a rate limit starts anew."""
 
 
 def interval_seconds(
@@ -38,8 +41,8 @@ def interval_seconds(
         reset_at: seconds since 1970.
         now: seconds since 1970.
     """
-    if remaining is None or reset_at is None or reset_at <= now:
-        return configured
+    if remaining is None or reset_at is None or not now < reset_at <= now + _WINDOW_SECONDS:
+        return configured  # X did not say, or this machine's clock is wrong
     rounds = remaining // max(people, 1)
     return max(configured, (reset_at - now) / rounds if rounds else reset_at - now + 1)
 
@@ -81,8 +84,7 @@ class Poll:
         self._stopping = threading.Event()
         self._since: dict[str, str] = {}
         self._asked_at: dict[str, float] = {}
-        # Half a minute earlier, for X refuses a start that its own clock has not reached.
-        self._start = wall() - 30
+        self._start = Start(wall=wall)
 
     def want(self, wanted: Wanted) -> None:
         """Whom to ask for from now on."""
@@ -149,7 +151,9 @@ class Poll:
         returned, now = 0, self._wall()
         oldest = now - max(120, _LOOK_BACK_ROUNDS * self._every)
         since = self._since.get(user_id, "") if self._asked_at.get(user_id, 0) >= oldest else ""
-        start_time = datetime.fromtimestamp(int(max(self._start, oldest)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Half a minute earlier, for X refuses a start that its own clock has not reached.
+        begin = max(self._start.at(now) - 30, oldest)
+        start_time = datetime.fromtimestamp(int(begin), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         while not pages or (pages[-1].next_page and len(pages) < _MOST_PAGES):
             left = self._daily_posts - self._billed_today() - returned
             if left < _LEAST_POSTS:

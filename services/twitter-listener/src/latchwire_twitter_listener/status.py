@@ -25,7 +25,7 @@ class Snapshot:
     Attributes:
         source: ``stream`` or ``poll``.
         health: ``idle`` (there is nothing to do until somebody sets something), ``starting``, ``connected``,
-            ``waiting`` (until ``next_try``), ``dead`` (an unforeseen fault; nothing is heard until a new start).
+            ``waiting`` (until ``next_try``), ``dead`` (an unforeseen fault; the watchdog ends the process).
         message: what to do, in words; "" when all is well.
         connected_since: since when posts are heard.
         last_post: when the last post was heard (of anybody who matched).
@@ -101,7 +101,7 @@ class Status:
 
     def dead(self, *, now: float) -> None:
         """Something that nobody foresaw ended listening."""
-        said = "The Twitter listener has a fault and hears nothing any more: look at its log, and start it again."
+        said = "The Twitter listener has a fault of its own and hears nothing any more; it ends, to be started anew."
         log.error("%s", said)
         self._set(health="dead", message=said, connected_since=None, next_try=None, last_error=said, last_error_at=now)
 

@@ -4,11 +4,15 @@ Waiting for one device's receipt neither keeps the stream waiting nor another de
 they never keep the process from ending, and what they have not begun by then is not done.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import Final
 
 Job = Callable[[], None]
+
+_log: Final = logging.getLogger("latchwire.twitter")
 
 
 class Workers:
@@ -40,4 +44,7 @@ class Workers:
 
     def _work(self, jobs: "queue.SimpleQueue[Job | None]") -> None:
         while (job := jobs.get()) is not None and not self._stopping.is_set():
-            job()
+            try:
+                job()
+            except Exception:  # noqa: BLE001  # the one place that keeps a device's queue alive
+                _log.exception("A fault in obeying a post; please report it.")

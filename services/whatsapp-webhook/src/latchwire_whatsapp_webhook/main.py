@@ -84,6 +84,10 @@ class Webhook:
         self._asking.stop()
         self._journal.close()
 
+    def hung(self) -> str:
+        """What of it has died; "" if nothing."""
+        return "" if self._server.is_serving else "the HTTP server"
+
     def health(self) -> Health:
         """How it is."""
         try:

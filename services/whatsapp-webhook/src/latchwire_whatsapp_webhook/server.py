@@ -94,6 +94,11 @@ class Server:
         )
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether its loop runs, or has not been started yet."""
+        return self._thread.ident is None or self._thread.is_alive()
+
     def start(self) -> None:
         """Begins to serve, in threads of its own."""
         self._thread.start()

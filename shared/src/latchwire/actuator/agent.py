@@ -25,14 +25,12 @@ from latchwire.log import event
 from latchwire.model import Cause
 from latchwire.protocol.keys import Keyring
 from latchwire.protocol.verdict import Delivery
-from latchwire.waiting import Timers, Wake, now
+from latchwire.waiting import STALL_SECONDS, Timers, Wake, now
 
 SETTLE_SECONDS: Final = 10.0
 """How long the network waits for outputs to be settled; hardware that hangs longer must not keep the agent silent."""
 HANG_SECONDS: Final = 60.0
 """A job of a device that takes longer has hung: twenty times what an operation on I2C may take."""
-STALL_SECONDS: Final = 180.0
-"""A thread that has not turned for so long has hung; a name look-up alone may take half a minute."""
 CLOSE_SECONDS: Final = 3.0
 """How long the end waits for doors to be locked; procd kills after five (procd's term_timeout)."""
 

@@ -325,6 +325,7 @@ class Bus:
         self._outbox.open()
         if self._subscriptions:
             library.subscribe(client, self._endpoint, self._subscriptions)
+            self._proofs.asked(time.monotonic())
         self._tell(self._listener.connected)
         if not self._subscriptions:
             self._become_ready()
@@ -332,7 +333,6 @@ class Bus:
     def _on_subscribe(
         self, _client: paho.Client, _data: object, _mid: int, _codes: object, _properties: object
     ) -> None:
-        self._proofs.answered(time.monotonic())
         self._send_canaries()
         if not self._proofs.missing:
             self._become_ready()
@@ -344,7 +344,7 @@ class Bus:
     def _check_proofs(self, client: paho.Client) -> None:
         if self._proofs.overdue(time.monotonic()):
             self._tell(self._listener.unproved, self._proofs.missing)
-            library.subscribe(client, self._endpoint, self._subscriptions)
+            library.subscribe(client, self._endpoint, self._subscriptions)  # canaries follow its SUBACK
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:

@@ -39,10 +39,9 @@ class Proofs:
         self._missing, self.due = set(self._all), None
         self._pause = PROOF_SECONDS
 
-    def answered(self, now: float) -> None:
-        """The broker has answered the SUBSCRIBE; from now on messages to itself can arrive."""
-        if self.due is None:
-            self.due = now + PROOF_SECONDS
+    def asked(self, now: float) -> None:
+        """The broker was asked for the subscriptions, on a new connection."""
+        self.due = now + PROOF_SECONDS
 
     def topics(self) -> list[str]:
         """Where to send canaries now."""

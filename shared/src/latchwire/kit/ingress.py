@@ -229,6 +229,11 @@ class _AtWork:
     def health(self) -> Health:
         return self._ingress.refresh()
 
+    def hung(self) -> str:
+        """What of it hangs, for the watchdog; "" if nothing. A service may have a method ``hung`` of its own."""
+        own = self._service.hung() if callable(getattr(self._service, "hung", None)) else ""
+        return own or self._ingress.hung()
+
     def _own_health(self) -> Health:
         own = self._service.health() if callable(getattr(self._service, "health", None)) else Health()
         return Health(((self._trouble,) if self._trouble else ()) + own.troubles, own.notes)

@@ -22,7 +22,7 @@ from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
 from latchwire.sender.open_command import OpenCommand, claimable, random_jti
 from latchwire.sender.verification import verified
-from latchwire.waiting import now
+from latchwire.waiting import STALL_SECONDS, now
 
 CONNECT_SECONDS: Final = 2.0
 """How long asking waits for a connection that is not there, or for what the broker keeps about the agent."""
@@ -31,6 +31,8 @@ MARGIN_SECONDS: Final = 5.0
 LATE_SECONDS: Final = 60.0
 """How long after its last moment a command is still waited for, since its receipt may be slow."""
 
+TOLD_SECONDS: Final = 600.0
+"""How long it is remembered that nothing was done about a message, and nothing will be."""
 FORGET_SECONDS: Final = 10.0
 """How often commands that are past that are looked for."""
 
@@ -63,6 +65,7 @@ class Sender:
         self.use(keyring)
         self._agents = Agents()
         self._open: dict[str, OpenCommand] = {}
+        self._never: dict[str, tuple[float, Answer]] = {}
         self._look_at = 0.0
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
@@ -123,6 +126,10 @@ class Sender:
             return Health((f"The broker's access list does not let it hear {', '.join(self._unproved)}",))
         return Health((), (self._bus.certificate_note,) if self._bus.certificate_note else ())
 
+    def hung(self) -> str:
+        """What of it hangs, in a few words; "" if nothing does."""
+        return "the connection to the broker" if self._bus.seconds_stalled() > STALL_SECONDS else ""
+
     # ------------------------------------------------------------------------------------- asking
 
     def ask(
@@ -151,15 +158,15 @@ class Sender:
             on_late: told the truth if it comes after ``no answer`` was told; on another thread.
         """
         self._forget_old()
-        if jti is not None and (twin := self._open.get(jti)) is not None:
-            # The same message was heard twice: it is one command, also where the agent is away by now.
-            return self._wait(twin, wait if wait is not None else twin.ends_at - now())
+        if jti is not None and (again := self._again(jti, wait)) is not None:
+            return again
         key = self._keyring.signing(self.issuer, agent)
         if key is None:
             return of.refused_here(device, action, Cause.UNKNOWN_KEY, f"{self.issuer} holds no key for {agent}")
         nonce = self._listening(agent)
         if isinstance(nonce, Cause):
-            return of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
+            answer = of.nobody_listening(device, action, nonce, " ".join(self.health().troubles))
+            return (self._again(jti, wait, answer) if jti is not None else None) or answer
         seconds = patience if patience is not None else nonce.lifetime + MARGIN_SECONDS
         if wait is not None and patience is None:
             seconds = max(wait, seconds)
@@ -168,11 +175,31 @@ class Sender:
             patience=seconds, on_late=on_late,
         )  # fmt: skip
         with self._changed:
+            if command.jti in self._never:
+                return self._never[command.jti][1]
             twin = self._open.setdefault(command.jti, command)
             if twin is command and not self._publish(command, nonce):
                 del self._open[command.jti]
-                return of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
+                answer = of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
+                self._never[command.jti] = now(), answer
+                return answer
         return self._wait(twin, wait if wait is not None else seconds)
+
+    def _again(self, jti: str, wait: float | None, answer: Answer | None = None) -> Answer | None:
+        """The same message was heard twice: it is one command, and each is told the same; ``None`` for a first time.
+
+        Args:
+            jti: the command's id.
+            wait: seconds that this call may take; left out, the first one's patience.
+            answer: that nobody listens, if the one who asks found it so.
+        """
+        with self._changed:
+            twin = self._open.get(jti)
+            if twin is None:
+                if answer is not None:
+                    self._never.setdefault(jti, (now(), answer))
+                return self._never[jti][1] if jti in self._never else None
+        return self._wait(twin, wait if wait is not None else twin.ends_at - now())
 
     def sign(self, *, agent: str, device: str, action: str, sub: str) -> str | Answer:
         """Signs a command for somebody who publishes it by hand, to act within twice the nonce's lifetime.
@@ -234,6 +261,8 @@ class Sender:
             self._look_at = at + FORGET_SECONDS
             for jti in [jti for jti, command in self._open.items() if at > command.latest + LATE_SECONDS]:
                 del self._open[jti]
+            for jti in [jti for jti, (told, _) in self._never.items() if at > told + TOLD_SECONDS]:
+                del self._never[jti]
 
     # ---------------------------------------------------------------------------- told by the bus
 

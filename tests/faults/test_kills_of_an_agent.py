@@ -23,7 +23,7 @@ from latchwire.sender import Answer, Ending
 from latchwire_relay_agent.simulated import SimulatedBus
 from support.broker import Broker, wait_until
 from support.home import DOOR, Home
-from support.striking_agent import POINTS
+from support.striking import AGENT, order
 
 TOP: Final = Path(__file__).parents[2]
 HOMES: Final = 8
@@ -41,11 +41,12 @@ class Door:
         self._agent: subprocess.Popen[str] | None = None
         self.sender = home.sender(connect_seconds=5.0)
 
-    def start_agent(self, module: str = "latchwire_relay_agent", **environment: str) -> subprocess.Popen[str]:
+    def start_agent(self, *module: str, **environment: str) -> subprocess.Popen[str]:
         before = self._nonce()
         with self._log.open("a") as log:
             self._agent = subprocess.Popen(
-                [sys.executable, "-m", module], stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True,
+                [sys.executable, "-m", *(module or ("latchwire_relay_agent",))], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, text=True,
                 env={**self.home.environment(), "PYTHONPATH": str(TOP / "tests"), **environment},
             )  # fmt: skip
         self.home._running.callback(self.end)
@@ -111,14 +112,14 @@ def told_by_hand(text: str) -> bool:
 # ---------------------------------------------------------------------------------- named points
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", AGENT)
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_at_a_named_point_opens_no_door_for_good_or_twice_and_nobody_is_misled(
     home: Home, point: str, victim: str
 ) -> None:
     door = Door(home)
     strike = home.places.state / "strike"
-    door.start_agent("support.striking_agent", STRIKE_AT=point, STRIKE_FILE=str(strike))
+    door.start_agent("support.striking", "relay-agent", STRIKE_AT=point, STRIKE_FILE=str(strike))
     if victim == "sender":
         asking = ask_by_hand(door)
         whole = strike.with_suffix(".new")
@@ -129,7 +130,7 @@ def test_a_kill_at_a_named_point_opens_no_door_for_good_or_twice_and_nobody_is_m
     else:
         broker = home.broker._process
         assert broker is not None
-        strike.write_text("self" if victim == "agent" else str(broker.pid))
+        order(strike, "self" if victim == "agent" else str(broker.pid))
         answer = door.sender.ask(agent="omega", device=DOOR, action="toggle", sub="manual:test", wait=2, patience=2)
         misled = says_nothing_was_done(answer)
         assert answer.ending is not Ending.DONE or victim == "broker"
