@@ -24,12 +24,12 @@ was **read back**, never what was asked for. What it raises becomes a ``failed``
 Methods may block, or be ``async`` (those of an agent share one event loop). The commands of one device are done one
 after the other, and a slow device delays no other. It may also have:
 
-``settle()``      puts the device into its start state before the network comes up, and returns the state
-``toggle()``      a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
-``close()``       gives the hardware back
-``hold(pending)`` told before a timed unlock, and after it was locked again: to be remembered over a crash
-``poll()``        instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
-``poll_seconds``  how often the kit looks by itself (10; 0 for never)
+``settle()``       puts the device into its start state before the network comes up, and returns the state
+``toggle()``       a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
+``close()``        gives the hardware back
+``hold(pending)``  told before a timed unlock, and after it was locked again: to be remembered over a crash
+``poll()``         instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
+``poll_seconds``   how often the kit looks by itself (10; 0 for never)
 
 ``__init__`` touches no hardware. It may raise :class:`latchwire.errors.ConfigurationError` for what is missing: then
 this device is idle, says so, and answers ``failed: not-configured``; the others work.
