@@ -29,6 +29,7 @@ PUBLIC: Final = (
     "latchwire.kit.agent",
     "latchwire.kit.bundled",
     "latchwire.kit.state",
+    "latchwire.kit.testing",
     "latchwire",
 )
 PAGE: Final = Path(__file__).parents[1] / "docs" / "api.md"

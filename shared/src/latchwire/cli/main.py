@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "ready": "ready",
     "bundle": "bundle",
     "revoke": "revoke",
+    "new": "new",
 }
 """Which module has which command; only the one that is asked for is imported."""
 

@@ -77,6 +77,7 @@ class Ingress(base.Ingress):
         issuer: under which name it signs: the first part of an identity.
         variables: the environment, completed by ``state/.env``.
         data: a folder for what it keeps.
+        run_folder: a folder for sockets and pipes.
         stopping: set when the service is to end, or to be made anew.
     """
 
@@ -90,7 +91,7 @@ class Ingress(base.Ingress):
                 f'config.json: ingresses.{issuer}: is missing; write "ingresses": {{"{issuer}": {{}}}}, and type: '
                 "./latchwire init"
             )
-        self.variables, self.data = variables, places.data
+        self.variables, self.data, self.run_folder = variables, places.data, places.run
         self.stopping = threading.Event()
         super().__init__(
             issuer=issuer,

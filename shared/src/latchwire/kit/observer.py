@@ -117,10 +117,11 @@ class Here:
         name: its login.
         variables: the environment, completed by ``state/.env``.
         data: a folder for what it keeps.
+        run_folder: a folder for sockets and pipes.
     """
 
     def __init__(self, *, name: str, places: Places, variables: Mapping[str, str]) -> None:
-        self.name, self.variables, self.data = name, variables, places.data
+        self.name, self.variables, self.data, self.run_folder = name, variables, places.data, places.run
         self._reloading = Reloading(places.config)
         self._access: tuple[Config, Access] | None = None
 
