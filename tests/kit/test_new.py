@@ -159,7 +159,7 @@ def test_what_was_written_in_config_json_stays_as_it_was_written(made: Clone) ->
     ],
 )
 def test_a_name_that_cannot_be_is_told_with_the_cure_and_nothing_is_written(
-    made: Clone, kind: str, name: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, *, name: str, told: str
 ) -> None:
     before = made.files()
     monkeypatch.chdir(made.folder)
