@@ -1,9 +1,8 @@
-"""docs/extending.md, from its first line to its last, in an empty folder: what it says to type is typed, what it says to
-write is written, and what it says will be read is there.
+"""docs/extending.md, from its first line to its last, in an empty folder, by somebody who does just what it says.
 
 The page's blocks say what they are: ``sh`` is typed, ``sh first-terminal`` stays there until the next such block comes
-(then Ctrl-C is pressed), ``sh fails`` is to fail, ``python FILE`` is written, and each line of ``output`` is in what the
-block before it printed. ``.venv`` is a copy of this checkout's, so that nothing is downloaded again.
+(then Ctrl-C is pressed), ``sh fails`` is to fail, ``python FILE`` is written, and each line of ``output`` is in what
+the block before it printed. ``.venv`` is a copy of this checkout's, so that nothing is downloaded again.
 """
 
 import os
@@ -96,8 +95,8 @@ class Reader:
         self._log.write_bytes(b"")
         with self._log.open("ab") as log:
             self._first = subprocess.Popen(
-                ["bash", "-c", f"exec {text.strip()}"], cwd=self.checkout, env=self._environment, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
+                ["bash", "-c", f"exec {text.strip()}"], cwd=self.checkout, env=self._environment,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         process = self._first
         wait_until(lambda: _READY in self.log or process.poll() is not None, f"it runs:\n{self.log}", 100)

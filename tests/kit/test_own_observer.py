@@ -135,6 +135,20 @@ def test_it_tells_others_that_it_is_there_and_away(make_home: MakeHome, tmp_path
     wire.wait_for(topics.availability("diary"), lambda heard: heard.payload == b"offline")
 
 
+def test_its_login_reads_all_and_asks_for_nothing(make_home: MakeHome) -> None:
+    home = make_home(document=DOCUMENT)
+    home.actuator({"front-door": Bolt(), "lamp": Lamp()})
+    wire, diary = home.wire(), home.wire("diary")
+    token = home.token(home.nonce(diary))
+    for topic in (topics.command("omega", "front-door"), topics.nonce("omega"), topics.nonce("diary")):
+        diary.publish(topic, token)
+    diary.publish(topics.state("diary", "front-door"), "{}")
+    diary.publish(topics.availability("diary"), "online")
+    wire.wait_for(topics.availability("diary"))  # all that came before it has come, or never will
+    assert wire.commands() == []
+    assert [heard for heard in wire.messages if heard.payload in {token.encode(), b"{}"}] == []
+
+
 def test_one_that_config_json_does_not_name_is_told_what_to_write(home: Home) -> None:
     with pytest.raises(ConfigurationError, match=r'write "observers": \{"diary": \{\}\}, and type: ./latchwire init'):
         make(lambda _: object(), name="diary", places=home.places, variables={})

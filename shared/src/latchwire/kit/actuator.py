@@ -143,6 +143,7 @@ def run_together(
         return bundled.run(
             open_devices, name=name, folder=folder, purpose=purpose, version=version, workers=workers, arguments=left
         )
+    from latchwire.config.environment import prefix  # noqa: PLC0415
     from latchwire.config.places import find  # noqa: PLC0415  # what is beside config.json: not for a bundle
     from latchwire.kit.making import Making  # noqa: PLC0415
     from latchwire.service.frame import Program, main  # noqa: PLC0415
@@ -152,7 +153,7 @@ def run_together(
     agents = AgentsHere(
         places=places,
         agent_type=agent_type,
-        variables=tuple(variables) or (f"{agent_type.upper().replace('-', '_')}_",),
+        variables=tuple(variables) or (prefix(agent_type),),
         make=Making(service=name, open_devices=open_devices, run_folder=places.run, workers=workers),
     )
     program = Program(
@@ -188,7 +189,9 @@ def _open_each(device: Make, simulated: Make | None, agent: Agent) -> Mapping[st
         from latchwire.kit.awaiting import Awaited, EventLoop  # noqa: PLC0415  # asyncio only for who uses it
 
         loop = EventLoop()
-        return {name: Awaited(handler, loop) for name, handler in handlers.items()}
+        return {
+            name: handler if isinstance(handler, Idle) else Awaited(handler, loop) for name, handler in handlers.items()
+        }
     return handlers
 
 

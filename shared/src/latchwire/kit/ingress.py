@@ -46,6 +46,7 @@ from typing import Any, Final
 
 from latchwire import __version__
 from latchwire import ingress as base
+from latchwire.config.environment import prefix
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import Config, Confirm, Person
 from latchwire.config.identity import whatsapp_id
@@ -150,7 +151,7 @@ def run(
     member = SingleMember(
         places=places,
         name=issuer,
-        prefixes=tuple(variables) or (f"{issuer.upper().replace('-', '_')}_",),
+        prefixes=tuple(variables) or (prefix(issuer),),
         made_of=parts,
         summary=summary or (lambda _: f"ingress {issuer}: {purpose}"),
         make=lambda found: make(service, issuer=issuer, name=name, places=places, variables=found, asks_back=asks_back),

@@ -39,6 +39,7 @@ from typing import Any, Final, NamedTuple
 
 from latchwire import __version__
 from latchwire.access import Access
+from latchwire.config.environment import prefix
 from latchwire.config.home import Config, Person
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
@@ -176,7 +177,7 @@ def run(
     member = SingleMember(
         places=places,
         name=name,
-        prefixes=tuple(variables) or (f"{name.upper().replace('-', '_')}_",),
+        prefixes=tuple(variables) or (prefix(name),),
         made_of=lambda config, _: (config.observers.get(name), [key.line for key in all_keys(places, config)]),
         summary=lambda _: f"observer {name}: {purpose}",
         make=lambda found: make(watcher, name=name, places=places, variables=found),
