@@ -13,6 +13,7 @@
         def status(self) -> State:
             return State.ON if self._pin.read() else State.OFF
 
+
     if __name__ == "__main__":
         sys.exit(run(Garage, name="garage"))
 

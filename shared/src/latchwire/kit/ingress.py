@@ -9,6 +9,7 @@
                 answer = self._ingress.ask(identity=f"keypad:{code}", device="front-door", action="unlock")
                 show("open" if answer.ending is Ending.DONE else "no")
 
+
     if __name__ == "__main__":
         sys.exit(run(Keypad, name="keypad"))
 

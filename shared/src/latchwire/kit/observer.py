@@ -9,6 +9,7 @@
                 case ReceiptSeen(device=device, verified=True):
                     print(event.who, event.action, device, event.outcome, file=self._file, flush=True)
 
+
     if __name__ == "__main__":
         sys.exit(run(Diary, name="diary"))
 
