@@ -12,7 +12,8 @@ import pytest
 from api_page import PAGE, PUBLIC, page
 
 TOP = Path(__file__).parents[2]
-SOURCES = sorted(path for folder in TOP.glob("services/*/src") for path in folder.rglob("*.py"))
+FOLDERS = [*TOP.glob("services/*/src"), *TOP.glob("templates/*/src"), *TOP.glob("examples/*/src")]
+SOURCES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py"))
 NEVER_BY_AN_ACTUATOR = {
     "jsonschema", "asyncio", "latchwire.sender", "latchwire.cli", "latchwire.access", "latchwire.config.loading",
     "latchwire.config.home", "argparse", "inspect", "dataclasses",
