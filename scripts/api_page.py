@@ -25,6 +25,7 @@ PUBLIC: Final = (
     "latchwire.log",
     "latchwire.kit.device",
     "latchwire.kit.settings",
+    "latchwire.kit.words",
     "latchwire.kit.variables",
     "latchwire.kit.agent",
     "latchwire.kit.bundled",

@@ -50,7 +50,6 @@ from latchwire import ingress as base
 from latchwire.config.environment import prefix
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import Config, Confirm, Person
-from latchwire.config.identity import whatsapp_id
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
 from latchwire.confirmation import Confirming, Pins, Question
@@ -64,7 +63,7 @@ from latchwire.service.frame import Program, Running, main
 from latchwire.service.home import endpoint, login, variables_at_start
 from latchwire.service.single import SingleMember, Variables
 
-__all__ = ["Answer", "Config", "Confirm", "Ending", "Ingress", "Person", "Question", "run", "waiting", "whatsapp_id"]
+__all__ = ["Answer", "Config", "Confirm", "Ending", "Ingress", "Person", "Question", "run", "waiting"]
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds after which ``listen`` is called again when it ended by itself; the last one is repeated."""
