@@ -19,8 +19,8 @@ from support.broker import TOP
 from support.home import Home
 
 KINDS: Final = ("actuator", "observer", "ingress")
-NAMES: Final = {"actuator": "garage", "observer": "a", "ingress": "a-rather-long-name-for-it"}
-"""The shortest and the longest name too: lines of the template change their length."""
+NAMES: Final = {"actuator": "tried-plug", "observer": "q", "ingress": "a-rather-long-name-for-it"}
+"""The shortest and the longest name too: lines of the template change their length. None that a reader may have."""
 HAS_COMPOSE: Final = (
     shutil.which("docker") is not None
     and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
@@ -79,8 +79,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 def test_what_is_made_passes_the_linter_the_formatter_and_the_lock_check(made: Clone) -> None:
-    for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."]):
-        done = made.run(*command)
+    folders = [f"services/{name}" for name in NAMES.values()]
+    for command in (["ruff", "check"], ["ruff", "format", "--check"]):
+        done = made.run(*command, *folders)
         assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run(
         [sys.executable, "scripts/locks.py", "check"], cwd=made.folder, capture_output=True, text=True, check=False
@@ -111,15 +112,15 @@ def test_nothing_of_the_template_s_name_is_left(made: Clone, kind: str) -> None:
 
 def test_its_configuration_keys_and_login_are_there_and_check_is_content(made: Clone) -> None:
     config = json.loads((made.folder / "state/config/config.json").read_text())
-    assert config["agents"]["garage"] == {"type": "garage", "runs": "simulated"}
-    assert config["devices"]["garage-device"] == {"agent": "garage", "kind": "switch"}
+    assert config["agents"]["tried-plug"] == {"type": "tried-plug", "runs": "simulated"}
+    assert config["devices"]["tried-plug-device"] == {"agent": "tried-plug", "kind": "switch"}
     assert config["observers"] == {NAMES["observer"]: {}}
     assert config["ingresses"] == {NAMES["ingress"]: {}}
     for name in NAMES.values():
         assert (made.folder / "state/logins" / name).stat().st_mode & 0o777 == 0o600
-        assert f"\nuser {name}\n" in (made.folder / "state/broker/acl").read_text() or name == "garage"
-    ring = (made.folder / "state/keys/garage").read_text()
-    assert f"{NAMES['ingress']}/1 garage " in ring
+        assert f"\nuser {name}\n" in (made.folder / "state/broker/acl").read_text() or name == "tried-plug"
+    ring = (made.folder / "state/keys/tried-plug").read_text()
+    assert f"{NAMES['ingress']}/1 tried-plug " in ring
     done = made.run("latchwire.cli.main", "check")
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -150,7 +151,7 @@ def test_what_was_written_in_config_json_stays_as_it_was_written(made: Clone) ->
         ("observer", "x" * 26, "can be no service's name"),
         ("observer", "../x", "as x"),
         ("actuator", "relay-agent", "services/relay-agent is there already, and is left as it is"),
-        ("ingress", "garage", "services/garage is there already"),
+        ("ingress", "tried-plug", "services/tried-plug is there already"),
         ("observer", "broker", "broker is the name of a part of Latchwire"),
         ("actuator", "cloudflared", "cloudflared is the name of a part of Latchwire"),
         ("actuator", "omega", "config.json: agents.omega is there already; choose another name"),
@@ -194,7 +195,7 @@ def test_compose_reads_its_file(made: Clone) -> None:
 def test_in_a_folder_without_anything_it_makes_what_is_missing_first(tmp_path: Path) -> None:
     clone = Clone(tmp_path)
     assert not (tmp_path / "state").exists()
-    assert clone.new("actuator", "garage").returncode == 0
+    assert clone.new("actuator", "tried-plug").returncode == 0
     assert (tmp_path / "state/keys/omega").exists()
 
 
