@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-attacks test-faults test-compose test-languages conformance check format lock clean omega test-omega soak bench fuzz
+.PHONY: help run whatsapp tweet test test-attacks test-faults test-compose test-languages conformance check format docs lock clean omega test-omega soak bench fuzz
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -66,6 +66,10 @@ format: ## format the code and mend what the linter can mend
 	@scripts/setup
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format .
+
+docs: ## write again the pages that are made from the code: docs/api.md
+	@scripts/setup
+	@PYTHONPATH=scripts .venv/bin/python scripts/api_page.py
 
 lock: ## resolve the lock files; UPGRADE=--upgrade takes newer versions
 	@scripts/setup

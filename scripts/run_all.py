@@ -1,4 +1,4 @@
-"""Runs every line of the Procfile with one prefixed log, until Ctrl-C.
+"""Runs every line of the Procfile, and of those of services of your own, with one prefixed log, until Ctrl-C.
 
 This is honcho, with state/.env read as the services read it, a look at the ports first, and two additions. A
 terminal that is closed ends everything as Ctrl-C does (the hang-up tells so or, where it reaches only ``make``,
@@ -109,10 +109,18 @@ def check_port(listener: Listener) -> None:
     )
 
 
+def processes_of(checkout: Path) -> Mapping[str, str]:
+    """The command of each process by its name: of the Procfile, and of those that `latchwire new` wrote."""
+    files = [checkout / "Procfile", *sorted(checkout.glob("services/*/Procfile"))]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    found: Mapping[str, str] = parse_procfile(text).processes
+    return found
+
+
 def main() -> int | str:
     """Returns the exit status, 0 after Ctrl-C or SIGTERM (which is how this ends), or what is wrong."""
     os.chdir(Path(__file__).parents[1])
-    processes = parse_procfile(Path("Procfile").read_text(encoding="utf-8")).processes
+    processes = processes_of(Path())
     try:
         places = Places(Path(os.environ["LATCHWIRE_STATE"]))
         variables = environment(places.state)

@@ -5,6 +5,7 @@ Each test writes a program of a few lines and starts it; nothing in these knows 
 
 import copy
 import signal
+import subprocess
 import textwrap
 import threading
 import time
@@ -257,3 +258,26 @@ def test_what_pretends_without_a_word_in_the_configuration_is_not_used(start: St
 
 def test_a_kind_knows_its_states() -> None:
     assert Kind.SWITCH.states == (State.ON, State.OFF, State.UNKNOWN)
+
+
+def test_it_runs_from_a_bundle_too_on_hardware_of_its_own(make_home: Callable[..., Home], tmp_path: Path) -> None:
+    document = only("lamp")
+    document["agents"]["garage"]["runs"] = "elsewhere"
+    home = make_home(document=document)
+    made = home.latchwire("bundle", "garage", "--host", "127.0.0.1")
+    assert made.returncode == 0, made.stderr
+    subprocess.run(["tar", "-xzf", home.places.bundles / "garage.tar.gz", "-C", tmp_path], check=True)
+    file = tmp_path / "program.py"
+    file.write_text(TOP + BLOCKING + BOTTOM)
+    environment = {
+        **home.environment(),
+        "LATCHWIRE_STATE": str(tmp_path / "none"),
+        "LATCHWIRE_RUN": str(tmp_path / "r"),
+    }
+    with (tmp_path / "log").open("w") as log:
+        home.run(str(file), "--bundle", str(tmp_path / "garage"), env=environment, stdout=log, stderr=log)
+    sender = home.sender(connect_seconds=5.0)
+    wire = home.wire()
+    wire.wait_for(topics.availability("garage"), lambda heard: heard.payload == b"online", 20)
+    answer = sender.ask(agent="garage", device="lamp", action="on", sub="manual:test")
+    assert (answer.ending, answer.state) == (Ending.DONE, State.ON), (tmp_path / "log").read_text()

@@ -1,5 +1,6 @@
 """An observer of somebody's own: typed events, marked verified or retained, and nothing that it does stalls another."""
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from latchwire import topics
 from latchwire.errors import ConfigurationError
-from latchwire.kit.observer import make
+from latchwire.kit.observer import MOST_WAITING, Event, Here, make
 from latchwire.sender import Ending
 from support.broker import wait_until
 from support.handlers import Bolt, Lamp
@@ -103,6 +104,29 @@ def test_one_that_is_slow_holds_up_nothing_and_loses_nothing(make_home: MakeHome
         program.wait_for_log(text)
 
 
+def test_what_waits_is_bounded_and_what_was_dropped_is_told(make_home: MakeHome) -> None:
+    home = make_home(document=DOCUMENT)
+    gate = threading.Event()
+
+    class Stuck:
+        def __init__(self, here: Here) -> None:
+            assert here.name == "diary"
+
+        def seen(self, _: Event) -> None:
+            gate.wait(20)
+
+    variables = {"BROKER_PORT": str(home.broker.port)}
+    running = make(Stuck, name="diary", places=home.places, variables=variables)
+    running.start()
+    wire = home.wire("omega")
+    wait_until(lambda: running.health().ok, "it is connected")
+    for number in range(MOST_WAITING + 200):
+        wire.say(topics.alert("omega"), f'{{"cause":"replayed","count":{number}}}')
+    wait_until(lambda: "events were dropped" in " ".join(running.health().troubles), "it is told", 60)
+    gate.set()
+    running.stop()
+
+
 def test_after_a_reconnect_states_come_again_and_only_news_is_called_so(make_home: MakeHome, tmp_path: Path) -> None:
     home = make_home(document=DOCUMENT)
     home.actuator({"front-door": Bolt(), "lamp": Lamp()})
@@ -133,6 +157,20 @@ def test_it_tells_others_that_it_is_there_and_away(make_home: MakeHome, tmp_path
     wire.wait_for(topics.status("diary"), lambda heard: b'"service":"diary"' in heard.payload)
     program.end()
     wire.wait_for(topics.availability("diary"), lambda heard: heard.payload == b"offline")
+
+
+def test_its_login_reads_all_and_asks_for_nothing(make_home: MakeHome) -> None:
+    home = make_home(document=DOCUMENT)
+    home.actuator({"front-door": Bolt(), "lamp": Lamp()})
+    wire, diary = home.wire(), home.wire("diary")
+    token = home.token(home.nonce(diary))
+    for topic in (topics.command("omega", "front-door"), topics.nonce("omega"), topics.nonce("diary")):
+        diary.publish(topic, token)
+    diary.publish(topics.state("diary", "front-door"), "{}")
+    diary.publish(topics.availability("diary"), "online")
+    wire.wait_for(topics.availability("diary"))  # all that came before it has come, or never will
+    assert wire.commands() == []
+    assert [heard for heard in wire.messages if heard.payload in {token.encode(), b"{}"}] == []
 
 
 def test_one_that_config_json_does_not_name_is_told_what_to_write(home: Home) -> None:

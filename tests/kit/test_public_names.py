@@ -2,16 +2,18 @@
 
 import ast
 import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_page import PUBLIC
+from api_page import PAGE, PUBLIC, page
 
 TOP = Path(__file__).parents[2]
-SOURCES = sorted(path for folder in TOP.glob("services/*/src") for path in folder.rglob("*.py"))
+FOLDERS = [*TOP.glob("services/*/src"), *TOP.glob("templates/*/src"), *TOP.glob("examples/*/src")]
+SOURCES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py"))
 NEVER_BY_AN_ACTUATOR = {
     "jsonschema", "asyncio", "latchwire.sender", "latchwire.cli", "latchwire.access", "latchwire.config.loading",
     "latchwire.config.home", "argparse", "inspect", "dataclasses",
@@ -80,3 +82,25 @@ def test_neither_an_ingress_nor_an_observer_loads_an_event_loop_or_the_acting_si
 
 def test_an_observer_loads_nothing_that_asks() -> None:
     assert "latchwire.sender" not in loaded_by("import latchwire.kit.observer")
+
+
+def test_the_page_is_made_from_today_s_docstrings() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "make docs  mends this"
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_no_public_name_is_missing_on_the_page_and_each_says_what_it_is(module: str) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    part = text.partition(f"\n## {module}\n")[2].partition("\n## ")[0]
+    found = importlib.import_module(module)
+    assert found.__doc__
+    for name in found.__all__:
+        assert f"`{name}`" in part, f"{module}.{name}"
+        item = getattr(found, name)
+        if inspect.isclass(item) or inspect.isfunction(item):
+            assert item.__doc__, f"{module}.{name}"
+            assert not item.__doc__.startswith(f"{name}("), f"{module}.{name} has no docstring but Python's own"
+
+
+def test_the_distribution_says_that_it_is_typed() -> None:
+    assert (TOP / "shared/src/latchwire/py.typed").exists()

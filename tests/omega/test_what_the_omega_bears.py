@@ -71,10 +71,11 @@ def timed_waits(module: ast.Module) -> Iterator[str]:
         name = ast.unparse(node.func)
         receiver, _, method = name.rpartition(".")
         arguments = bool(node.args or node.keywords)
+        at_once = [ast.unparse(keyword) for keyword in node.keywords] == ["blocking=False"] and not node.args
         timed = (
             (method == "wait" and arguments and receiver not in safe)
             or method == "wait_for"
-            or (method in {"acquire", "join"} and arguments and not receiver.startswith(("'", '"')))
+            or (method in {"acquire", "join"} and arguments and not receiver.startswith(("'", '"')) and not at_once)
             or name in {"threading.Timer", "threading.Event", "Event", "time.time", "datetime.now", "dt.datetime.now"}
         )
         if timed:

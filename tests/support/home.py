@@ -215,8 +215,8 @@ class Home:
     def run(self, *command: str, **options: Any) -> subprocess.Popen[str]:
         """Starts ``python -m …`` of this home; its log is one stream of text."""
         process = subprocess.Popen(
-            [sys.executable, *command], env=self.environment(), text=True, stdin=subprocess.DEVNULL,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options},
+            [sys.executable, *command], text=True, stdin=subprocess.DEVNULL,
+            **{"env": self.environment(), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options},
         )  # fmt: skip
         self._running.callback(_end, process)
         return process

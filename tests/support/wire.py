@@ -115,6 +115,7 @@ class Wire:
             sock.close()
 
     def close(self) -> None:
-        """Says good-bye."""
+        """Says good-bye, and lets go of the client, which closes its own pair of sockets only when it is let go of."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None

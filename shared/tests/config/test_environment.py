@@ -122,6 +122,11 @@ def test_a_misspelt_name_is_noticed(tmp_path: Path) -> None:
     ]
 
 
+def test_names_of_a_service_of_somebody_s_own_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SMART_PLUG_TOKEN=x\nQUITE_ANOTHER=y\n")
+    assert env.unknown(tmp_path / ".env", ["smart-plug"]) == [".env: QUITE_ANOTHER is read by nobody"]
+
+
 def test_a_secret_comes_from_the_variable_or_from_the_file_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("abc\n")
     assert env.secret({"MAGIQ_API_KEY": " k "}, "MAGIQ_API_KEY") == "k"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from latchwire.config import wording
+from latchwire.kit import words
 
 _ID: Final = re.compile(r"[0-9]{1,19}\Z", re.ASCII)
 _HASHTAG: Final = re.compile(r"(?<![\w&/])[#\uFF03](\w++)(?!…)")
@@ -78,7 +78,7 @@ class StreamError:
 
 def fold(hashtag: str) -> str:
     """How hashtags are compared, in config.json as here."""
-    return wording.hashtag(hashtag)
+    return words.hashtag(hashtag)
 
 
 def parse_json(line: bytes) -> Mapping[str, object] | NotAPost:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from latchwire.errors import LatchwireError
-from latchwire.kit.ingress import whatsapp_id
+from latchwire.kit.words import whatsapp_id
 
 _ACCOUNT: Final = re.compile(r"AC[0-9a-f]{32}\Z", re.ASCII)
 _MESSAGE: Final = re.compile(r"[SM]M[0-9a-f]{32}\Z", re.ASCII)

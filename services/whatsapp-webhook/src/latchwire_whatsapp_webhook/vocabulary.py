@@ -7,7 +7,7 @@ none is known. Everything is written as ``spelling.tokens`` gives it: small lett
 
 from typing import Final
 
-from latchwire.config import negations
+from latchwire.kit import words
 
 VERBS: Final = {
     "lock": "lock", "close": "lock", "shut": "lock",
@@ -66,7 +66,7 @@ YES: Final = "yes"
 YES_WORDS: Final = frozenset((YES, "y", "yep", "yeah", "confirm"))
 """Confirm, as a whole message apart from fillers. Not here: "ok" and 👍, which also mean "I have read it"."""
 
-NEGATIONS: Final = negations.NEGATIONS
+NEGATIONS: Final = words.NEGATIONS
 """End it wherever they stand, also inside a device's name or an added word. All words that end in ``n't`` do
 too. The other languages' are here only so that no name can hide them: a word that is not known ends it
 anyway."""

@@ -9,6 +9,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from latchwire.cli import bundled, listeners, making, rotation
@@ -17,7 +18,7 @@ from latchwire.config.agent import ALL
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import BUILT_IN_ISSUERS, KNOWN_TYPES, Config, Confirm, Person
 from latchwire.config.loading import load
-from latchwire.config.places import Places, find, read_private
+from latchwire.config.places import Places, find, read_private, top
 from latchwire.config.strict_json import quoted
 from latchwire.config.wording import meant
 from latchwire.confirmation import hashes
@@ -64,11 +65,12 @@ class Check:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self._services = (top() or Path.cwd()) / "services"
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.config = self._configuration()
         self._try(self._environment)
         self._try(self._listeners)
-        self.config = self._configuration()
         if self.config is not None:
             self._secrets(self.config)
             self._confirmations(self.config)
@@ -104,13 +106,20 @@ class Check:
         env = self.places.env
         if environment.open_to_others(env):
             self.problems.append(f".env: others can read it; type: chmod 600 {env}")
-        self.notes += environment.unknown(env)
+        self.notes += environment.unknown(env, self._own_services())
         variables = environment.environment(self.places.state, private=False)
         for row in environment.VARIABLES.values():
             if row.secret:
                 self._try(lambda name=row.name: environment.secret(variables, name))  # type: ignore[misc]
             if row.name.endswith("_PORT"):
                 self._try(lambda name=row.name: environment.port(variables, name))  # type: ignore[misc]
+
+    def _own_services(self) -> set[str]:
+        """What somebody's own services go by: the beginnings of their variables are made of it."""
+        if self.config is None:
+            return set()
+        types = {agent.type for agent in self.config.agents.values()}
+        return types.union(self.config.issuers(), self.config.observers) - {*KNOWN_TYPES, *BUILT_IN_ISSUERS}
 
     def _listeners(self) -> None:
         served = expiry.read(self.places)
@@ -162,7 +171,7 @@ class Check:
 
     def _of_agents(self, config: Config) -> None:
         for agent in config.agents.values():
-            if agent.type not in KNOWN_TYPES:
+            if agent.type not in KNOWN_TYPES and not (self._services / agent.type).is_dir():
                 near = meant(agent.type, KNOWN_TYPES)
                 what = f"{quoted(agent.type)} does not come with Latchwire; it takes a service of your own"
                 self.notes.append(f"config.json: agents.{agent.name}.type: {what}{near}")

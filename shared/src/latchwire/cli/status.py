@@ -72,8 +72,12 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
     agents = {} if survey.trouble else {name: _agent(name, here, config, survey) for name in config.agents}
     issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
     ingresses = {name: _service(name, survey, config.digest) for name in issuers}
+    observers = {name: _service(name, survey, config.digest) for name in config.observers if name in survey.online}
     credentials = {name: _given(here, names) for name, names in _CREDENTIALS.items()}
-    troubles = [broker.get("trouble"), *(part.get("trouble") for part in (*agents.values(), *ingresses.values()))]
+    troubles = [
+        broker.get("trouble"),
+        *(part.get("trouble") for part in (*agents.values(), *ingresses.values(), *observers.values())),
+    ]
     troubles += [device.get("trouble") for agent in agents.values() for device in agent["devices"].values()]
     return {
         "ok": not any(troubles),
@@ -83,6 +87,7 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         "broker": broker,
         "agents": agents,
         "ingresses": ingresses,
+        "observers": observers,
         "credentials": credentials,
         "rotations": _rotations(config, here.places),
     }
@@ -193,10 +198,11 @@ def _screen(document: dict[str, Any]) -> list[str]:
             by = f"by {part['by']}" if "by" in part else ""
             lines.append(_row(f"  {device}", text, part.get("trouble") or part.get("note"), by))
         lines += [f"    note: {note}" for note in agent.get("notes", ())]
-    for name, ingress in document["ingresses"].items():
-        trouble = ingress.get("trouble") or (None if ingress["online"] else "it is not connected. Look at its log")
-        lines.append(_row(f"ingress {name}", ingress.get("version", ""), trouble, "connected"))
-        lines += [f"    note: {note}" for note in ingress.get("notes", ())]
+    others = [("ingress", document["ingresses"]), ("observer", document["observers"])]
+    for what, name, part in ((what, name, part) for what, parts in others for name, part in parts.items()):
+        trouble = part.get("trouble") or (None if part["online"] else "it is not connected. Look at its log")
+        lines.append(_row(f"{what} {name}", part.get("version", ""), trouble, "connected"))
+        lines += [f"    note: {note}" for note in part.get("notes", ())]
     lines += [f"note: {note}" for note in document["rotations"]]
     lines.append("")
     for name, given in document["credentials"].items():

@@ -11,7 +11,7 @@ understand alike is little (a library would also replace ``$`` inside a token).
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -203,11 +203,24 @@ def read_env(path: Path) -> dict[str, str]:
     return found
 
 
-def unknown(path: Path) -> list[str]:
-    """Names in the file that nobody reads, as notes: probably misspelt."""
+def prefix(name: str) -> str:
+    """How the names of the variables begin that a service of this name reads, if it says nothing else: ``GARAGE_``."""
+    return f"{name.upper().replace('-', '_')}_"
+
+
+def unknown(path: Path, own: Iterable[str] = ()) -> list[str]:
+    """Names in the file that nobody reads, as notes: probably misspelt.
+
+    Args:
+        path: the file.
+        own: services of somebody's own, whose variables are not known here.
+    """
+    prefixes = tuple(prefix(name) for name in own)
     known = {*VARIABLES, *(f"{row.name}_FILE" for row in VARIABLES.values() if row.secret)}
     return [
-        f"{path.name}: {name} is read by nobody{meant(name, known)}" for name in read_env(path) if name not in known
+        f"{path.name}: {name} is read by nobody{meant(name, known)}"
+        for name in read_env(path)
+        if name not in known and not name.startswith(prefixes)
     ]
 
 

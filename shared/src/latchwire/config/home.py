@@ -131,7 +131,7 @@ class Config:
     """All of it.
 
     Attributes:
-        hashtags: by hashtag, as ``wording.hashtag`` writes it, the device and the action.
+        hashtags: by hashtag, as ``latchwire.kit.words.hashtag`` writes it, the device and the action.
         words: by action, or by ``yes``, ``list``, ``help`` and ``ignore``, the words of other languages, as written.
         ingresses: by issuer the settings of its service (``source``, ``postsPerDay`` …); none if not written.
         observers: by name the settings of observers of somebody's own.

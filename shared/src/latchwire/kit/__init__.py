@@ -5,6 +5,8 @@
 ``ingress``    hears somebody and asks for what they said
 ``agent``      all devices of one agent at once, where they share a bus or a connection
 ``bundled``    an agent on its own hardware, from what ``latchwire bundle`` made
+``words``      how what people write is compared
+``testing``    for the tests of your own device
 ``variables``  settings and secrets from the environment and ``state/.env``
 
 A service says nothing of MQTT, keys or JSON. Its process comes from here too: signals, logs, health, reload, an orderly

@@ -13,6 +13,7 @@
         def status(self) -> State:
             return State.ON if self._pin.read() else State.OFF
 
+
     if __name__ == "__main__":
         sys.exit(run(Garage, name="garage"))
 
@@ -24,12 +25,12 @@ was **read back**, never what was asked for. What it raises becomes a ``failed``
 Methods may block, or be ``async`` (those of an agent share one event loop). The commands of one device are done one
 after the other, and a slow device delays no other. It may also have:
 
-``settle()``      puts the device into its start state before the network comes up, and returns the state
-``toggle()``      a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
-``close()``       gives the hardware back
-``hold(pending)`` told before a timed unlock, and after it was locked again: to be remembered over a crash
-``poll()``        instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
-``poll_seconds``  how often the kit looks by itself (10; 0 for never)
+``settle()``       puts the device into its start state before the network comes up, and returns the state
+``toggle()``       a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
+``close()``        gives the hardware back
+``hold(pending)``  told before a timed unlock, and after it was locked again: to be remembered over a crash
+``poll()``         instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
+``poll_seconds``   how often the kit looks by itself (10; 0 for never)
 
 ``__init__`` touches no hardware. It may raise :class:`latchwire.errors.ConfigurationError` for what is missing: then
 this device is idle, says so, and answers ``failed: not-configured``; the others work.
@@ -143,6 +144,7 @@ def run_together(
         return bundled.run(
             open_devices, name=name, folder=folder, purpose=purpose, version=version, workers=workers, arguments=left
         )
+    from latchwire.config.environment import prefix  # noqa: PLC0415
     from latchwire.config.places import find  # noqa: PLC0415  # what is beside config.json: not for a bundle
     from latchwire.kit.making import Making  # noqa: PLC0415
     from latchwire.service.frame import Program, main  # noqa: PLC0415
@@ -152,7 +154,7 @@ def run_together(
     agents = AgentsHere(
         places=places,
         agent_type=agent_type,
-        variables=tuple(variables) or (f"{agent_type.upper().replace('-', '_')}_",),
+        variables=tuple(variables) or (prefix(agent_type),),
         make=Making(service=name, open_devices=open_devices, run_folder=places.run, workers=workers),
     )
     program = Program(
@@ -188,7 +190,9 @@ def _open_each(device: Make, simulated: Make | None, agent: Agent) -> Mapping[st
         from latchwire.kit.awaiting import Awaited, EventLoop  # noqa: PLC0415  # asyncio only for who uses it
 
         loop = EventLoop()
-        return {name: Awaited(handler, loop) for name, handler in handlers.items()}
+        return {
+            name: handler if isinstance(handler, Idle) else Awaited(handler, loop) for name, handler in handlers.items()
+        }
     return handlers
 
 

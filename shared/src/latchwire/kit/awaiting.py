@@ -35,7 +35,8 @@ class EventLoop:
 
     def share(self) -> None:
         """Somebody more needs it."""
-        self._shares += 1
+        with self._lock:
+            self._shares += 1
 
     def release(self) -> None:
         """Somebody needs it no more; the last one ends it."""
@@ -93,7 +94,7 @@ class Awaited:
     def __init__(self, handler: object, loop: EventLoop) -> None:
         self._handler, self._loop = handler, loop
         self.named: Final = type(handler).__name__
-        loop.share()
+        self._shares = False
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._handler, name)
@@ -106,7 +107,9 @@ class Awaited:
             if callable(close):
                 self._blocking(close)()
         finally:
-            self._loop.release()
+            if self._shares:
+                self._shares = False
+                self._loop.release()
 
     def _blocking(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
@@ -114,6 +117,9 @@ class Awaited:
             result = method(*arguments)
             if not asyncio.iscoroutine(result):
                 return result
+            if not self._shares:  # a device's calls come one after the other
+                self._shares = True
+                self._loop.share()
             return self._loop.run(result, getattr(method, "__qualname__", self.named))
 
         return call

@@ -9,6 +9,7 @@
                 answer = self._ingress.ask(identity=f"keypad:{code}", device="front-door", action="unlock")
                 show("open" if answer.ending is Ending.DONE else "no")
 
+
     if __name__ == "__main__":
         sys.exit(run(Keypad, name="keypad"))
 
@@ -47,9 +48,9 @@ from typing import Any, Final
 from latchwire import __version__
 from latchwire import ingress as base
 from latchwire.bus import Login
+from latchwire.config.environment import prefix
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import Config, Confirm, Person
-from latchwire.config.identity import whatsapp_id
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
 from latchwire.confirmation import Confirming, Pins, Question
@@ -64,7 +65,7 @@ from latchwire.service.frame import Program, Running, main
 from latchwire.service.home import endpoint, login, variables_at_start
 from latchwire.service.single import SingleMember, Variables
 
-__all__ = ["Answer", "Config", "Confirm", "Ending", "Ingress", "Person", "Question", "run", "waiting", "whatsapp_id"]
+__all__ = ["Answer", "Config", "Confirm", "Ending", "Ingress", "Person", "Question", "run", "waiting"]
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds after which ``listen`` is called again when it ended by itself; the last one is repeated."""
@@ -79,6 +80,7 @@ class Ingress(base.Ingress):
         issuer: under which name it signs: the first part of an identity.
         variables: the environment, completed by ``state/.env``.
         data: a folder for what it keeps.
+        run_folder: a folder for sockets and pipes.
         stopping: set when the service is to end, or to be made anew.
     """
 
@@ -92,7 +94,7 @@ class Ingress(base.Ingress):
                 f'config.json: ingresses.{issuer}: is missing; write "ingresses": {{"{issuer}": {{}}}}, and type: '
                 "./latchwire init"
             )
-        self.variables, self.data = variables, places.data
+        self.variables, self.data, self.run_folder = variables, places.data, places.run
         self.stopping = threading.Event()
         super().__init__(
             issuer=issuer,
@@ -151,7 +153,7 @@ def run(
     member = SingleMember(
         places=places,
         name=issuer,
-        prefixes=tuple(variables) or (f"{issuer.upper().replace('-', '_')}_",),
+        prefixes=tuple(variables) or (prefix(issuer),),
         made_of=parts,
         summary=summary or (lambda _: f"ingress {issuer}: {purpose}"),
         make=lambda found: make(service, issuer=issuer, name=name, places=places, variables=found, asks_back=asks_back),

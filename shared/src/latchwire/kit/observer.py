@@ -9,6 +9,7 @@
                 case ReceiptSeen(device=device, verified=True):
                     print(event.who, event.action, device, event.outcome, file=self._file, flush=True)
 
+
     if __name__ == "__main__":
         sys.exit(run(Diary, name="diary"))
 
@@ -39,6 +40,7 @@ from typing import Any, Final, NamedTuple
 
 from latchwire import __version__
 from latchwire.access import Access
+from latchwire.config.environment import prefix
 from latchwire.config.home import Config, Person
 from latchwire.config.places import Places, find
 from latchwire.config.reloading import Reloading
@@ -117,10 +119,11 @@ class Here:
         name: its login.
         variables: the environment, completed by ``state/.env``.
         data: a folder for what it keeps.
+        run_folder: a folder for sockets and pipes.
     """
 
     def __init__(self, *, name: str, places: Places, variables: Mapping[str, str]) -> None:
-        self.name, self.variables, self.data = name, variables, places.data
+        self.name, self.variables, self.data, self.run_folder = name, variables, places.data, places.run
         self._reloading = Reloading(places.config)
         self._access: tuple[Config, Access] | None = None
 
@@ -175,7 +178,7 @@ def run(
     member = SingleMember(
         places=places,
         name=name,
-        prefixes=tuple(variables) or (f"{name.upper().replace('-', '_')}_",),
+        prefixes=tuple(variables) or (prefix(name),),
         made_of=lambda config, _: (config.observers.get(name), [key.line for key in all_keys(places, config)]),
         summary=lambda _: f"observer {name}: {purpose}",
         make=lambda found: make(watcher, name=name, places=places, variables=found),

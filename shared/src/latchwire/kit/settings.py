@@ -46,49 +46,56 @@ class Settings(Mapping[str, object]):
 
     def text(self, name: str, default: str | Required = REQUIRED) -> str:
         """A text that is not empty."""
-        found = self._get(name, default, 'a text, like "…"')
-        if not isinstance(found, str) or (not found and name in self._values):
+        if name not in self._values and not isinstance(default, Required):
+            return default
+        found = self._get(name, 'a text, like "…"')
+        if not isinstance(found, str) or not found:
             raise self._wrong(name, found, 'a text, like "…"')
         return found
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str | Required = REQUIRED) -> str:
         """One of these texts."""
+        if name not in self._values and not isinstance(default, Required):
+            return default
         what = f"one of: {', '.join(choices)}"
-        found = self._get(name, default, what)
-        if not isinstance(found, str) or (found not in choices and name in self._values):
+        found = self._get(name, what)
+        if not isinstance(found, str) or found not in choices:
             raise self._wrong(name, found, what)
         return found
 
     def whole_number(self, name: str, least: int, most: int, default: int | Required = REQUIRED) -> int:
         """A whole number between two bounds, both included."""
+        if name not in self._values and not isinstance(default, Required):
+            return default
         what = f"a whole number from {least} to {most}"
-        found = self._get(name, default, what)
+        found = self._get(name, what)
         if type(found) is not int or not least <= found <= most:
             raise self._wrong(name, found, what)
         return found
 
     def number(self, name: str, least: float, most: float, default: float | Required = REQUIRED) -> float:
         """A number between two bounds, both included."""
+        if name not in self._values and not isinstance(default, Required):
+            return default
         what = f"a number from {least:g} to {most:g}"
-        found = self._get(name, default, what)
+        found = self._get(name, what)
         if isinstance(found, bool) or not isinstance(found, (int, float)) or not least <= found <= most:
             raise self._wrong(name, found, what)
         return float(found)
 
     def flag(self, name: str, default: bool | Required = REQUIRED) -> bool:  # noqa: FBT001  # a setting's value
         """``true`` or ``false``."""
-        found = self._get(name, default, "true or false")
+        if name not in self._values and not isinstance(default, Required):
+            return default
+        found = self._get(name, "true or false")
         if not isinstance(found, bool):
             raise self._wrong(name, found, "true or false")
         return found
 
-    def _get(self, name: str, default: object, what: str) -> object:
-        if name in self._values:
-            return self._values[name]
-        if default is REQUIRED:
-            hint = meant(name, self._values)
-            raise ConfigurationError(f"{self._place}.{name}: is missing; it is {what}{hint}")
-        return default
+    def _get(self, name: str, what: str) -> object:
+        if name not in self._values:
+            raise ConfigurationError(f"{self._place}.{name}: is missing; it is {what}{meant(name, self._values)}")
+        return self._values[name]
 
     def _wrong(self, name: str, found: object, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self._place}.{name}: {quoted(found)} is wrong; it is {what}")

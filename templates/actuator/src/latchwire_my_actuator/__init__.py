@@ -1,0 +1,1 @@
+"""The service my-actuator: ``main.py`` is all of it."""

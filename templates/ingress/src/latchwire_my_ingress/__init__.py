@@ -1,0 +1,1 @@
+"""The service my-ingress: ``main.py`` is all of it."""

@@ -1,0 +1,1 @@
+"""The service my-observer: ``main.py`` is all of it."""
