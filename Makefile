@@ -1,5 +1,5 @@
 # Everything is in scripts/, a small file each. `make` alone prints this list.
-.PHONY: help run whatsapp tweet test test-compose test-languages conformance check format docs lock clean omega test-omega soak bench
+.PHONY: help run whatsapp tweet test test-attacks test-compose test-languages conformance check format docs lock clean omega test-omega soak bench
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -21,6 +21,10 @@ tweet: ## post something to the running demo's stand-in for X: make tweet TEXT="
 test: ## set up what is missing, then run every test
 	@scripts/setup
 	@PATH="$$PATH:/usr/sbin" .venv/bin/pytest -n auto $(ARGS)
+
+test-attacks: ## somebody wants in: each attack against Mosquitto and against NATS in a cluster
+	@scripts/setup
+	@PATH="$$PATH:/usr/sbin" .venv/bin/pytest -n 2 tests/attacks $(ARGS)
 
 test-compose: ## try docker-compose.yml from outside, in a clean clone (takes some minutes)
 	@scripts/test-compose $(ARGS)

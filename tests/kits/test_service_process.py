@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from latchwire import topics
-from latchwire.model import Cause
+from latchwire.model import Cause, State
+from latchwire.protocol.keys import Key, Keyring
 from latchwire.sender import Answer, Ending, Sender
 from latchwire_relay_agent.simulated import SimulatedBus
 from support.broker import wait_until
@@ -224,3 +225,42 @@ def test_stop_in_the_middle_of_connecting_is_quick(make_home: Callable[..., Home
     process.terminate()
     assert process.wait(8) == 0
     home.broker.resume()
+
+
+def test_new_keys_and_a_new_password_are_handed_to_the_agent_at_work(service: Service) -> None:
+    home, places = service.home, service.home.places
+    service.reloaded(changed(toggleSeconds=60))
+    assert service.ask("toggle").ending is Ending.DONE
+    new = Key("manual", 2, "omega", b"n" * 32)
+    ring = [*places.keyring("omega"), new]
+    for path, text in (
+        (places.keys("omega"), "".join(f"{key.line}\n" for key in ring)),
+        (places.login("omega"), "another password\n"),
+    ):
+        path.write_text(text)
+        path.chmod(0o600)
+    verifies = service.observer.wait_for(STATUS, lambda heard: "manual/2" in heard.payload.decode())
+    assert json.loads(verifies.payload)["verifies"] == ["manual/1", "manual/2", "twitter/1", "whatsapp/1"]
+    service.sender.use(Keyring([new]))
+    answer = service.ask("status")
+    assert (answer.ending, answer.state) == (Ending.DONE, State.UNLOCKED), "a timed toggle goes on; nothing was settled"
+    assert "The broker is away" not in service.log
+
+    home.broker.add_login("omega", "another password")  # the broker drops who came by the old one
+    wait_until(lambda: service.log.count("ready for commands") == 3, "it comes back by the new password", 5)
+    wait_until(lambda: service.ask("status").state is State.UNLOCKED, "and is asked")
+    assert service.log.count("Starting.") == 2
+
+
+def test_a_keyring_that_is_wrong_is_told_and_the_old_one_stays_until_it_is_mended(service: Service) -> None:
+    keys = service.home.places.keys("omega")
+    before = keys.read_text()
+    keys.write_text(before + "manual/2 omega 00\n")
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "keys/omega: line 4" in service.log, "it is told")
+    assert service.ask("unlock").ending is Ending.DONE
+    assert service.health().returncode == 1
+    keys.write_text(before)
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.health().returncode == 0, "it is well again")
+    assert service.log.count("Starting.") == 1

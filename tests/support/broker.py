@@ -67,7 +67,10 @@ class Broker:
         logins: password by login name.
         tls_port: the listener with TLS, 0 without.
         ca_file: the certificate authority that signed its certificate (for ``localhost`` and 127.0.0.1).
+        mqtt5: that it speaks MQTT 5.0, too.
     """
+
+    mqtt5: Final = True
 
     def __init__(
         self, *, folder: Path, logins: Mapping[str, str] | None = None, tls: bool = False, extra_acl: str = ""

@@ -64,6 +64,7 @@ class Home:
         start_broker: starts a broker with these logins.
         document: what config.json holds.
         variables: lines of ``.env``.
+        logins: password by login name, beside those of the configuration.
 
     Attributes:
         broker: a running one; stop, kill, pause and start it as needed.
@@ -76,10 +77,12 @@ class Home:
         start_broker: Callable[..., Broker],
         document: Mapping[str, Any] = CONFIG,
         variables: Mapping[str, str] | None = None,
+        logins: Mapping[str, str] | None = None,
         **broker_options: Any,
     ) -> None:
         self.places: Final = Places(folder)
         self._running = ExitStack()
+        self._logins: Final = logins or {}
         writer = Writer(folder)
         with writer.locked():
             for name in ("config", "keys", "logins", "data", "run"):
@@ -91,8 +94,9 @@ class Home:
             passwords = making.make_logins(found, self.places, writer)
         template = (TOP / "broker/acl").read_text()
         broker_options.setdefault("extra_acl", making.own_blocks(template, found.issuers(), found.observers))
-        self.broker: Final = start_broker(logins=passwords, **broker_options)
-        lines = {"BROKER_PORT": str(self.broker.port), **(variables or {})}
+        self.broker: Final = start_broker(logins={**passwords, **(logins or {})}, **broker_options)
+        version = {} if self.broker.mqtt5 else {"MQTT_VERSION": "3.1.1"}
+        lines = {"BROKER_PORT": str(self.broker.port), **version, **(variables or {})}
         writer.replace(self.places.env, "".join(f"{name}={value}\n" for name, value in lines.items()))
 
     def close(self) -> None:
@@ -106,15 +110,17 @@ class Home:
         new.write_text(text)
         new.replace(self.places.config)
 
-    def endpoint(self, *, mqtt5: bool = True, tls: bool = False) -> Endpoint:
-        """Where the broker is."""
+    def endpoint(self, *, mqtt5: bool | None = None, tls: bool = False) -> Endpoint:
+        """Where the broker is, with the newest MQTT that it speaks."""
+        mqtt5 = self.broker.mqtt5 if mqtt5 is None else mqtt5
         if tls:
             return Endpoint(self.broker.host, self.broker.tls_port, str(self.broker.ca_file), mqtt5)
         return Endpoint(self.broker.host, self.broker.port, None, mqtt5)
 
     def login(self, name: str) -> Login:
-        """A login at the broker."""
-        return Login(name, self.places.password(name))
+        """A login at the broker: one of the configuration, or one that a test has added."""
+        added = self._logins.get(name)
+        return Login(name, added or self.places.password(name))
 
     def agent_config(self, name: str = "omega") -> AgentConfig:
         """What the agent reads."""

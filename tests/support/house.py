@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -54,13 +54,19 @@ class House(Home):
         folder: an empty one.
         document: what config.json holds.
         variables: lines of ``.env`` beside the usual ones.
+        start_broker: starts its broker, which is then not ended with the house; left out, a Mosquitto of its own.
 
     Attributes:
         webhook: where the webhook listens.
     """
 
     def __init__(
-        self, *, folder: Path, document: Mapping[str, Any], variables: Mapping[str, str] | None = None
+        self,
+        *,
+        folder: Path,
+        document: Mapping[str, Any],
+        variables: Mapping[str, str] | None = None,
+        start_broker: Callable[..., Broker] | None = None,
     ) -> None:
         self.folder: Final = folder
         self._brokers = ExitStack()
@@ -69,7 +75,7 @@ class House(Home):
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
         usual = {"WEBHOOK_PORT": str(port), "TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_BASE_URL": PUBLIC}
         super().__init__(
-            folder=folder / "state", start_broker=self._start_broker, document=document,
+            folder=folder / "state", start_broker=start_broker or self._start_broker, document=document,
             variables={**usual, **(variables or {})},
         )  # fmt: skip
 

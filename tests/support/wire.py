@@ -48,9 +48,9 @@ class Wire:
         self.messages: Final[list[Heard]] = []
         self._subscribed = threading.Event()
         self._on_heard: Callable[[Heard], None] | None = None
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5
-        )
+        self._mqtt5 = endpoint.mqtt5
+        version = MQTTProtocolVersion.MQTTv5 if self._mqtt5 else MQTTProtocolVersion.MQTTv311
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version)
         self._client.username_pw_set(login.name, login.password)
         if will is not None:
             self._client.will_set(*will, qos=1, retain=True)
@@ -63,8 +63,11 @@ class Wire:
         assert self._subscribed.wait(10), "the broker does not answer"
 
     def _subscribe(self) -> None:
-        options = SubscribeOptions(qos=1, retainAsPublished=True)
-        self._client.subscribe([(item, options) for item in self._filters])
+        if self._mqtt5:
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            self._client.subscribe([(item, options) for item in self._filters])
+        else:
+            self._client.subscribe([(item, 1) for item in self._filters])
 
     def _heard(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         expiry = getattr(message.properties, "MessageExpiryInterval", None)

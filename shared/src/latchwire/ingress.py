@@ -100,6 +100,11 @@ class Ingress:
     def _taken_over(self, config: Config) -> tuple[Config, Access]:
         return config, Access(config, x_ids=self._x_ids)
 
+    def use(self, keyring: Keyring, login: Login) -> None:
+        """Asks with these keys, toward the same agents, and connects with this password from now on."""
+        self.sender.use(keyring, login)
+        self.publish_status()
+
     def start(self) -> None:
         """Begins to connect."""
         self.sender.start()
@@ -275,6 +280,7 @@ class Ingress:
             "health": health.word,
             "troubles": health.troubles,
             "notes": health.notes,
+            "signs": self.sender.signs,
             **self.extra_status(),
         }
         self.sender.publish(topics.status(self.issuer), json.dumps(status, separators=(",", ":")))

@@ -2,14 +2,18 @@
 
 The same keys everywhere: ``device``, ``action``, ``who``, ``command``, ``outcome``, ``cause``. With ``LOG_FORMAT=json``
 each line is a JSON object with the same keys. Nothing that came from outside can end a line or pass for a key: values
-with other characters than plain ones are written as JSON strings.
+with other characters than plain ones are written as JSON strings, and what stands in a traceback is indented.
+
+Nor can it fill a log, where it would push out what somebody has to read: :class:`Seldom` counts instead.
 """
 
 import json
 import logging
 import re
 import sys
+import threading
 import time
+from collections.abc import Callable, Hashable
 from typing import Final, TextIO
 
 __all__ = ["event"]
@@ -24,6 +28,40 @@ def event(logger: logging.Logger, level: int, sentence: str, /, **fields: object
         logger.log(level, "%s", sentence, extra={"fields": kept})
 
 
+class Seldom:
+    """Logs so many events of a kind in so many seconds, and counts the others; the next line of that kind tells.
+
+    For what somebody outside can cause as often as they like. May be used from several threads.
+
+    Args:
+        most: lines of one kind.
+        seconds: in that time.
+        clock: seconds that never jump.
+    """
+
+    def __init__(self, *, most: int = 1, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._clock = most, seconds, clock
+        self._lock = threading.Lock()
+        self._kinds: dict[Hashable, tuple[float, int]] = {}
+
+    def event(self, logger: logging.Logger, level: int, sentence: str, /, *, kind: Hashable, **fields: object) -> None:
+        """Like :func:`event`; ``kind`` is one of a few, never a text from outside. ``unlogged`` tells the others."""
+        counted = self._count(kind)
+        if counted is not None:
+            event(logger, level, sentence, **fields, unlogged=counted or None)
+
+    def _count(self, kind: Hashable) -> int | None:
+        """How many were not logged before this one; ``None`` if this is one more of them."""
+        with self._lock:
+            now = self._clock()
+            begun, count = self._kinds.get(kind, (now, 0))
+            unlogged = 0
+            if now - begun >= self._seconds:
+                begun, count, unlogged = now, 0, max(0, count - self._most)
+            self._kinds[kind] = begun, count + 1
+            return unlogged if count < self._most else None
+
+
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = _one_line(record.getMessage())
@@ -31,8 +69,9 @@ class _Text(logging.Formatter):
         line += "".join(f" {name}={_value(value)}" for name, value in fields.items())
         if record.levelno >= logging.WARNING:
             line = f"{record.levelname}: {line}"
-        if record.exc_info:  # asked for by LOG_LEVEL=DEBUG only
-            line += "\n" + self.formatException(record.exc_info)
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()  # a message in it may hold anything
+            line += "".join(f"\n    | {_one_line(part)}" for part in trace)
         return line
 
 

@@ -6,8 +6,9 @@ States, status, availability and alerts are for people and dashboards and are no
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Subscription
@@ -185,6 +186,10 @@ class Unreadable(NamedTuple):
 Event = CommandSeen | ReceiptSeen | StateSeen | AlertSeen | AvailabilitySeen | StatusSeen | NonceSeen | Unreadable
 
 
+REREAD_SECONDS: Final = 1.0
+"""How old the keys may be by which a message is verified."""
+
+
 class Observer:
     """A connection that hears everything, and says at most that it is there.
 
@@ -196,6 +201,7 @@ class Observer:
         on_connection: told "" when it is ready, else why it is not connected.
         name: under which it tells others that it is there, which its login has to allow; "" to say nothing.
         status: what it then tells of itself.
+        reread: reads the keys again, for they change meanwhile.
     """
 
     def __init__(
@@ -208,9 +214,11 @@ class Observer:
         on_connection: Callable[[str], None],
         name: str = "",
         status: Callable[[], str] = str,
+        reread: Callable[[], Keyring] | None = None,
     ) -> None:
         self._keyring, self._on_event, self._on_connection = keyring, on_event, on_connection
         self._name, self._status = name, status
+        self._reread, self._read_at = reread, time.monotonic()
         self._bus = Bus(
             endpoint=endpoint,
             login=login,
@@ -255,9 +263,15 @@ class Observer:
 
     def heard(self, message: Message) -> None:
         """One message becomes one event."""
-        event = read(message, keyring=self._keyring)
+        event = read(message, keyring=self._current_keys())
         if event is not None:
             self._on_event(event)
+
+    def _current_keys(self) -> Keyring:
+        now = time.monotonic()
+        if self._reread is not None and now > self._read_at + REREAD_SECONDS:
+            self._keyring, self._read_at = self._reread(), now
+        return self._keyring
 
 
 def read(message: Message, *, keyring: Keyring) -> Event | None:

@@ -65,7 +65,7 @@ class Bench:
     def _fault(self, fault: Exception) -> None:
         self.faults.append(fault)
 
-    def _publish(self, topic: str, said: str) -> None:
+    def _publish(self, topic: str, said: str, *_: object) -> None:
         self.receipts.append((topic, parse_receipt(parse_claims(split(said.encode()).payload))))
 
     def hear(self, device: str = "front-door", **claims: object) -> None:

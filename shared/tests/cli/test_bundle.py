@@ -5,12 +5,14 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from latchwire.bus import Endpoint
+from latchwire.cli import rotation
 from latchwire.cli.main import main
 from latchwire.config.home import agent_extract
 from latchwire.config.loading import load
@@ -18,6 +20,7 @@ from latchwire.config.places import Places
 from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
 from latchwire.service.bundle import BundledAgent, read_bundle
+from latchwire.service.setup import Setup
 
 
 @pytest.fixture
@@ -231,7 +234,13 @@ def test_a_new_bundle_is_seen_and_an_old_one_again_is_none(folder: Path) -> None
     assert list(first.members) == ["omega"]
     assert bundled.find() is first
     (folder / "login").write_text("another\n")
-    assert bundled.find().members["omega"].fingerprint != first.members["omega"].fingerprint
+    second = bundled.find().members["omega"]
+    assert second.fingerprint == first.members["omega"].fingerprint, "a new password is handed to the agent at work"
+    assert second.of_secrets != first.members["omega"].of_secrets
+    assert second.secrets is not None
+    assert second.secrets().login.password == "another"
+    (folder / "ca.crt").write_text((folder / "ca.crt").read_text() + "\n")
+    assert bundled.find().members["omega"].fingerprint != second.fingerprint
 
 
 # --------------------------------------------------------------------------------------------- revoke
@@ -268,6 +277,43 @@ def test_revoking_again_goes_one_generation_on(places: Places) -> None:
     main(["revoke", "omega"])
     main(["revoke", "omega"])
     assert {key.generation for key in places.keyring("omega")} == {3}
+
+
+def test_whoever_revokes_an_issuer_is_told_what_was_meant(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    assert places.config.exists()
+    assert main(["revoke", "whatsapp"]) == 1
+    assert "./latchwire rotate whatsapp --now" in capsys.readouterr().err
+
+
+def test_a_revocation_in_the_midst_of_a_rotation_leaves_one_key_and_nothing_to_rotate(places: Places) -> None:
+    assert main(["rotate", "twitter"]) == 3  # no broker: it is begun and no more
+    main(["revoke", "omega"])
+    kids = {(key.kid, key.agent) for key in places.keyring("twitter")}
+    assert kids == {("twitter/1", "magiq"), ("twitter/3", "omega")}
+    found = rotation.read(places)["twitter"]
+    steps = {agent: rotation.step(places, found, agent) for agent in found.agents}
+    assert steps == {"omega": rotation.Step.DONE, "magiq": rotation.Step.OFFERED}
+
+
+def test_a_comment_in_a_keyring_stays_through_new_keys(places: Places) -> None:
+    ring = places.keys("twitter")
+    ring.write_text("# for the tablet, too\n" + ring.read_text())
+    main(["rotate", "twitter", "--now"])
+    main(["revoke", "omega"])
+    assert ring.read_text().startswith("# for the tablet, too\n")
+    assert len(places.keyring("twitter")) == 2
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"twitter": {}}', '{"twitter": {"to": "2"}}'])
+def test_a_note_of_rotations_that_was_spoilt_is_told_with_its_cure(
+    places: Places, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (places.state / "rotations.json").write_text(text)
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    assert "rotations.json" in capsys.readouterr().out
+    (places.state / "rotations.json").unlink()
+    assert main(["check"]) == 0
 
 
 def test_who_is_no_agent_is_not_revoked(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,3 +359,22 @@ def test_a_program_of_ones_own_on_this_machine_is_bundled_for_the_plain_listener
     told = capsys.readouterr().out
     assert "on this machine" in told
     assert "ssh" not in told
+
+
+def test_a_bundle_that_is_written_while_it_is_read_is_read_again_and_its_agent_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = (folder / "ca.crt").read_text()
+    (folder / "ca.crt").unlink()
+
+    def read_as_the_rest_arrives(path: Path, variables: Mapping[str, str]) -> Setup:
+        setup = read_bundle(path, variables)
+        (folder / "ca.crt").write_text(authority)
+        (folder / "ca.crt").chmod(0o600)
+        return setup
+
+    bundled = BundledAgent(folder=folder, make=make, variables={})
+    monkeypatch.setattr("latchwire.service.bundle.read_bundle", read_as_the_rest_arrives)
+    first = bundled.find().members["omega"]
+    monkeypatch.undo()
+    assert bundled.find().members["omega"].fingerprint != first.fingerprint

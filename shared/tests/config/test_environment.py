@@ -50,9 +50,23 @@ def test_the_example_sets_nothing(tmp_path: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file_unless_it_is_empty(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("BROKER_PORT=1\nBROKER_HOST=file\nLOG_LEVEL=debug\n")
+    file = tmp_path / ".env"
+    file.touch(mode=0o600)
+    file.write_text("BROKER_PORT=1\nBROKER_HOST=file\nLOG_LEVEL=debug\n")
     found = env.environment(tmp_path, {"BROKER_PORT": "2", "BROKER_HOST": ""})
     assert found == {"BROKER_PORT": "2", "BROKER_HOST": "file", "LOG_LEVEL": "debug"}
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_file_that_others_can_use_is_not_used_and_the_cure_is_told(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / ".env"
+    file.write_text("TWILIO_AUTH_TOKEN=secret-1\n")
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError) as caught:
+        env.environment(tmp_path, {})
+    assert str(caught.value) == f".env: others can read it (mode {mode:04o}); type: chmod 600 {file}"
+    file.chmod(0o600)
+    assert env.environment(tmp_path, {}) == {"TWILIO_AUTH_TOKEN": "secret-1"}
 
 
 LINES = '# a comment\n\nA=1\nexport B = two words # said\nC=\'as $it "is" # here\'\nD="a \\"b\\" \\\\ $c"\nE=\nF=a#b\n'

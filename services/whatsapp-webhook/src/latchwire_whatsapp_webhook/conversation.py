@@ -13,7 +13,7 @@ from typing import Final
 
 from latchwire.kit.ingress import Answer, Confirm, Ending
 from latchwire.kit.ingress import Question as Back
-from latchwire.log import event
+from latchwire.log import Seldom, event
 from latchwire.model import STATUS
 from latchwire_whatsapp_webhook import replies
 from latchwire_whatsapp_webhook.asking import Asking, Question
@@ -28,6 +28,8 @@ _log: Final = logging.getLogger("latchwire.whatsapp")
 BURST: Final = 12
 EVERY: Final = 5.0
 """Seconds: a sender may write twelve messages at once, and one more each five seconds."""
+LINES: Final = 10
+"""A minute: so often the log tells that a message came again, or that one sender writes too much."""
 MOST_AT_ONCE: Final = 24
 """Devices that "status" asks."""
 
@@ -61,6 +63,7 @@ class Conversation:
         self._ask_back = ask_back
         self._limit = limit or RateLimit(burst=BURST, every=EVERY)
         self._told = RateLimit(burst=1, every=60.0)
+        self._seldom = Seldom(most=LINES, seconds=60.0)
 
     def hear(self, message: Incoming) -> str:
         """Does what the message says, once; gives the text of the reply, "" for none."""
@@ -76,8 +79,9 @@ class Conversation:
             case New():
                 return self._first_time(message, message_key, person)
             case Repeated(answer, under_way):
-                event(_log, logging.WARNING, "The same message came again; nothing was done again.",
-                      who=_name(person), command=message_key)  # fmt: skip
+                # One kept request can be posted for ever, by whoever kept it.
+                self._seldom.event(_log, logging.WARNING, "The same message came again; nothing was done again.",
+                                   kind="again", who=_name(person), command=message_key)  # fmt: skip
                 if answer is not None:
                     return answer
                 if person is None:
@@ -99,10 +103,11 @@ class Conversation:
         asked = self._pending(person)
         if not self._limit.allows(message.sender):
             self._cancel(asked)
-            event(_log, logging.WARNING, "Too many messages of one sender.", who=_name(person) or message.sender)
+            self._seldom.event(_log, logging.WARNING, "Too many messages of one sender.", kind="too-many",
+                               who=_name(person) or message.sender)  # fmt: skip
             return replies.TOO_MUCH if person and self._told.allows(message.sender) else replies.NOTHING
         if person is None:
-            _stranger(message)
+            self._stranger(message)
             return replies.NOTHING
         if message.forwarded or message.wordless:
             event(_log, logging.INFO, "Forwarded, or without words; nothing was done.", who=person.name)
@@ -195,16 +200,15 @@ class Conversation:
 
         return late
 
-
-def _stranger(message: Incoming) -> None:
-    """The owner gets the line to paste; the sender's form was checked, so nothing else can be in it."""
-    sender = message.identities[0].removeprefix("whatsapp:")
-    event(
-        _log, logging.WARNING,
-        "A stranger wrote; nothing was done or told. To let them in, add to `people` in config.json, with a name and "
-        f'what they may: "somebody": {{"whatsapp": "{sender}", "may": {{"front-door": ["lock"]}}}}',
-        who=message.identities[0],
-    )  # fmt: skip
+    def _stranger(self, message: Incoming) -> None:
+        """The owner gets the line to paste; the sender's form was checked, so nothing else can be in it."""
+        sender = message.identities[0].removeprefix("whatsapp:")
+        self._seldom.event(
+            _log, logging.WARNING,
+            "A stranger wrote; nothing was done or told. To let them in, add to `people` in config.json, with a name "
+            f'and what they may: "somebody": {{"whatsapp": "{sender}", "may": {{"front-door": ["lock"]}}}}',
+            kind="stranger", who=message.identities[0],
+        )  # fmt: skip
 
 
 def _name(person: Person | None) -> str | None:

@@ -88,7 +88,7 @@ class Actuator:
             strands=self._strands,
             timers=self._timers,
             alerts=self._alerts,
-            publish=lambda topic, token: self._bus.publish(topic, token, keep=True),
+            publish=lambda topic, token, minor: self._bus.publish(topic, token, keep=True, minor=minor),
             on_done=self._changed,
             deadline=deadline,
         )
@@ -114,6 +114,7 @@ class Actuator:
             peers=self._peers,
             devices=self._devices,
             nonce=lambda: self._commands.nonce.value,
+            verifies=lambda: self._commands.verifies,
             health=self.health,
         )
 
@@ -168,6 +169,12 @@ class Actuator:
         if jobs and not done.wait(seconds):
             _log.warning("The hardware does not answer; going on without it. device=%s", ",".join(sorted(left)))
         done.close()
+
+    def use(self, keyring: Keyring, login: Login) -> None:
+        """Works with these keys from now on, and connects with this password when it has to connect again."""
+        self._bus.use(login)
+        self._commands.use(keyring)
+        self._published.status()
 
     def hung(self) -> str:
         """Which of its threads hangs or has died, in a few words; "" if none: then only a new process can help."""
@@ -279,7 +286,7 @@ class Actuator:
         self._timers.after(max(0.01, self._config.lifetime - self._commands.nonce.age(now())), self._roll_in_time)
 
     def _roll(self) -> None:
-        if self._commands.roll():
+        if self._commands.roll() and not self._stopping:  # after its good-bye it would seem to be there
             self._published.nonce()
 
     def _poll_later(self, name: str) -> None:

@@ -15,7 +15,7 @@ from latchwire.actuator.alerts import Alerts
 from latchwire.actuator.device import Device, Result
 from latchwire.actuator.strands import Strands
 from latchwire.config.agent import AgentConfig
-from latchwire.log import event
+from latchwire.log import Seldom
 from latchwire.model import Cause, Outcome, State
 from latchwire.protocol.claims import Command, Receipt
 from latchwire.protocol.keys import Key, Keyring
@@ -28,6 +28,8 @@ QUEUE: Final = 8
 """Commands that may wait for one device; the next one is told ``busy``."""
 DEADLINE_SECONDS: Final = 5.0
 """After so long an action that has not ended is answered ``failed: timeout``."""
+LINES: Final = 30
+"""Of one cause, or of what was done, so many are logged in ten seconds; the others are counted."""
 
 _log = logging.getLogger("latchwire.command")
 
@@ -42,7 +44,9 @@ class Commands:
         strands: where they work.
         timers: for deadlines.
         alerts: for what cannot be answered.
-        publish: sends a receipt: topic and token; it is sent later if there is no connection now.
+        publish: sends a receipt: topic, token, and whether it is a minor one; it is sent later if there is no
+            connection now. Minor is what somebody who replays old commands can have as often as they like: it must not
+            push out the receipt of what was done.
         on_done: told the device's name when its state may have changed.
         deadline: seconds an action may take before it is answered ``timeout``.
     """
@@ -56,14 +60,15 @@ class Commands:
         strands: Strands,
         timers: Timers,
         alerts: Alerts,
-        publish: Callable[[str, str], object],
+        publish: Callable[[str, str, bool], object],
         on_done: Callable[[str], None],
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
-        self._config, self._keyring, self._devices = config, keyring, devices
+        self._config, self._devices = config, devices
         self._strands, self._timers, self._alerts = strands, timers, alerts
         self._publish, self._on_done, self._deadline = publish, on_done, deadline
         self._lock = threading.Lock()
+        self._seldom = Seldom(most=LINES)
         self._queued = dict.fromkeys(devices, 0)
         self._running: dict[str, tuple[float, Accepted]] = {}
         self._watched = False
@@ -84,6 +89,17 @@ class Commands:
                 return False
             self._windows.roll(new_nonce(), now())
             return True
+
+    def use(self, keyring: Keyring) -> None:
+        """Judges by these keys from now on; what was begun by others is answered by them."""
+        with self._lock:
+            self._rules = self._rules._replace(keyring=keyring)
+
+    @property
+    def verifies(self) -> list[str]:
+        """The ``kid`` of each key that commands may be signed with now."""
+        rules = self._rules
+        return sorted(key.kid for key in rules.keyring if key.agent == rules.agent)
 
     def stop(self) -> None:
         """Refuses all commands from now on; what is being done is done."""
@@ -179,7 +195,7 @@ class Commands:
     def _repeat(self, delivery: Delivery, repeated: Repeated) -> None:
         if repeated.answer is not None:
             topic = topics.receipt(self._config.name, repeated.answer.device, repeated.key.issuer)
-            self._publish(topic, repeated.answer.token)
+            self._publish(topic, repeated.answer.token, True)
         if not delivery.duplicate:
             device = delivery.device if delivery.device in self._devices else ""
             self._alerts.raise_(Cause.REPLAYED, device=device, kid=repeated.key.kid)
@@ -214,11 +230,11 @@ class Commands:
         if remembered:  # the others must not touch the answer of an honest command with the same jti
             with self._lock:
                 self._windows.answered(key.issuer, receipt.re, Answered(name, token))
-        self._publish(topics.receipt(self._config.name, name, key.issuer), token)
+        self._publish(topics.receipt(self._config.name, name, key.issuer), token, not remembered)
         cause = result.cause
         sentence = "Done." if cause is None else cause.sentence
-        event(
-            _log, logging.INFO if cause is None else logging.WARNING, sentence,
+        self._seldom.event(
+            _log, logging.INFO if cause is None else logging.WARNING, sentence, kind=cause,
             device=name, action=receipt.act, who=receipt.sub, command=receipt.re,
             outcome=receipt.outcome, state=receipt.state, cause=cause and cause.wire, detail=result.detail,
         )  # fmt: skip

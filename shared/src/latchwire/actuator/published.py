@@ -44,6 +44,7 @@ class Published:
         peers: whether to publish at all.
         devices: whose states.
         nonce: the current one.
+        verifies: the ``kid`` of each key that commands may be signed with.
         health: how the agent is.
     """
 
@@ -56,10 +57,11 @@ class Published:
         peers: Peers,
         devices: Mapping[str, Device],
         nonce: Callable[[], str],
+        verifies: Callable[[], list[str]],
         health: Callable[[], Health],
     ) -> None:
         self._config, self._about, self._bus, self._peers = config, about, bus, peers
-        self._devices, self._nonce, self._health = devices, nonce, health
+        self._devices, self._nonce, self._verifies, self._health = devices, nonce, verifies, health
         self._states: dict[str, str] = {}
         self._troubles: tuple[str, ...] = ()
         self._in_turn = threading.RLock()  # what is read last has to be published last
@@ -124,6 +126,7 @@ class Published:
                 "health": health.word,
                 "troubles": health.troubles,
                 "notes": health.notes,
+                "verifies": self._verifies(),
                 "up": rank.up,
                 "instance": rank.instance,
             }

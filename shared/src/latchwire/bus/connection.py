@@ -22,6 +22,7 @@ from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
 from latchwire.bus.outbox import Outbox
 from latchwire.bus.proofs import Proofs
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
+from latchwire.log import Seldom
 from latchwire.waiting import Wake
 
 FAREWELL_SECONDS: Final = 2.0
@@ -68,12 +69,14 @@ class Bus:
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
         self._outbox, self._proofs = Outbox(), Proofs(subscriptions)
         self._client: paho.Client | None = None
-        self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = False
+        self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = self._hurries = False
+        self._asks_again = False
         self._closing_until: float | None = None
         self._reason = self.certificate_note = ""
         self._turned = self._last_out = time.monotonic()
         self._turn = threading.Lock()
         self._wake, self._stopped = Wake(), Wake()
+        self._seldom = Seldom()
         self._farewell: Sequence[tuple[str, str]] = ()
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
 
@@ -90,6 +93,15 @@ class Bus:
     def start(self) -> None:
         """Begins to connect."""
         self._thread.start()
+
+    def use(self, login: Login) -> None:
+        """Connects with this password from now on; a connection that stands is left alone.
+
+        One that the broker refused is tried again at once.
+        """
+        if login != self._login:
+            self._login, self._hurries = login, True
+            self._wake.set()
 
     def stop(self, farewell: Sequence[tuple[str, str]] = ()) -> None:
         """Publishes the farewell (topic and payload, retained) if connected, and disconnects; at most seconds."""
@@ -109,6 +121,15 @@ class Bus:
             return 0.0 if self._stopping or self._thread.ident is None else math.inf
         return max(0.0, time.monotonic() - self._turned - KEEPALIVE)
 
+    def ask_again(self) -> None:
+        """Subscribes once more, so that the broker sends what it keeps once more; from any thread.
+
+        Between what a broker keeps and what passes there may be a gap: NATS stores a retained message a moment after
+        it has passed, and who subscribes in that moment hears it neither way.
+        """
+        self._asks_again = True
+        self._wake.set()
+
     def publish(
         self,
         topic: str,
@@ -117,6 +138,7 @@ class Bus:
         retained: bool = False,
         expiry: int | None = None,
         keep: bool = False,
+        minor: bool = False,
     ) -> int | None:
         """Publishes at QoS 1, from any thread.
 
@@ -126,15 +148,17 @@ class Bus:
             retained: whether the broker keeps it for who subscribes later.
             expiry: seconds after which the broker may drop it (MQTT 5 only).
             keep: on a durable bus, send it until the broker has acknowledged it, over other connections, too.
+            minor: drop it when much is unsent, so that there is room for what matters more.
 
         Returns:
             A ticket for :meth:`Listener.denied`, or ``None``: not connected, and it will not be sent.
         """
         kept = keep and self._durable
-        ticket = self._outbox.put(topic, payload, retained=retained, expiry=expiry, kept=kept)
+        ticket = self._outbox.put(topic, payload, retained=retained, expiry=expiry, kept=kept, minor=minor)
         if ticket is None:
             if self._outbox.is_full:
-                _log.warning("A message was dropped, too many are unsent. topic=%s", topic)
+                self._seldom.event(_log, logging.WARNING, "A message was dropped, too many are unsent.",
+                                   kind="dropped", topic=topic)  # fmt: skip
         elif threading.current_thread() is not self._thread and not self._sent_here():
             self._wake.set()
         return ticket
@@ -171,9 +195,10 @@ class Bus:
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds * (0.5 + int.from_bytes(os.urandom(2)) / 0xFFFF)
-        while not self._stopping and (left := until - time.monotonic()) > 0:
+        while not self._stopping and not self._hurries and (left := until - time.monotonic()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
+        self._hurries = False
 
     def _serve(self) -> bool:
         """Connects and serves one connection to its end; says whether the broker had taken the login."""
@@ -233,6 +258,9 @@ class Bus:
             if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
                 client.loop_read()
                 last_in = now
+                if library.holds_back(client):
+                    self._reason = "the broker sends at QoS 2, which was not asked for"
+                    return
             if time.monotonic() >= misc_at:
                 writing = client.want_write()
                 client.loop_misc()
@@ -240,7 +268,7 @@ class Bus:
                 if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
                     last_in = time.monotonic()
             if self._proofs.due is not None:
-                self._check_proofs()
+                self._check_proofs(client)
 
     def _sleep(self, poll: select.poll, seconds: float) -> dict[int, int]:
         """Waits for events while others may write."""
@@ -262,6 +290,10 @@ class Bus:
 
     def _send(self, client: paho.Client) -> None:
         """Hands the outbox to paho, and lets it write what the socket takes at once; needs the turn."""
+        if self._asks_again:
+            self._asks_again = False
+            if self._ready and self._subscriptions:
+                library.subscribe(client, self._endpoint, self._subscriptions)
         while (letter := self._outbox.take()) is not None:
             self._outbox.sent(library.publish(client, self._endpoint, letter), letter)
         if client.want_write():
@@ -309,10 +341,10 @@ class Bus:
         for topic in self._proofs.topics():
             self.publish(topic, self._proofs.canary)
 
-    def _check_proofs(self) -> None:
+    def _check_proofs(self, client: paho.Client) -> None:
         if self._proofs.overdue(time.monotonic()):
             self._tell(self._listener.unproved, self._proofs.missing)
-            self._send_canaries()
+            library.subscribe(client, self._endpoint, self._subscriptions)
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
@@ -326,6 +358,8 @@ class Bus:
             self._tell(self._listener.heard, Message(topic, payload, message.retain, message.dup))
 
     def _become_ready(self) -> None:
+        if self._ready:
+            return  # it was asked for again what is kept
         self._ready = True
         self._tell(self._listener.ready)
 
@@ -346,7 +380,8 @@ class Bus:
         try:
             call(*arguments)
         except Exception as fault:  # noqa: BLE001  # a fault of the listener must not end the connection
-            _log.error("A fault in handling a message. fault=%r", fault)
+            sentence = f"A fault in handling a message: {type(fault).__name__}."
+            self._seldom.event(_log, logging.ERROR, sentence, kind="fault", fault=repr(fault))
             _log.debug("Where it was:", exc_info=True)
 
 

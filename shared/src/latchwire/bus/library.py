@@ -20,6 +20,18 @@ KEEPALIVE: Final = 30
 """Seconds; the broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
+LARGEST: Final = 65_536
+"""Bytes of a packet; ours have a few thousand at most. A larger one is not read, for an Omega has 64 MB."""
+
+
+class _Client(paho.Client):
+    """One that a broker cannot make larger than it is."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Called with the length that a packet says it has, before any of it is read."""
+        if bufsize > LARGEST:
+            raise ConnectionError(f"a packet of {bufsize} bytes")
+        return super()._sock_recv(bufsize)
 
 
 def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> paho.Client:
@@ -28,7 +40,7 @@ def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str
     Raises:
         ValueError: a file of certificates cannot be used.
     """
-    client = paho.Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=None if endpoint.mqtt5 else True,
@@ -73,6 +85,7 @@ def connect(client: paho.Client, endpoint: Endpoint, *, session_seconds: int, cl
         return
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = session_seconds
+    properties.MaximumPacketSize = LARGEST
     client.connect(host, endpoint.port, KEEPALIVE, clean_start=clean, properties=properties)
 
 
@@ -91,6 +104,11 @@ def publish(client: paho.Client, endpoint: Endpoint, letter: Letter) -> int:
     expires = None if letter.expiry is None or not endpoint.mqtt5 else cast("Properties", _Expires(letter.expiry))
     info = client.publish(letter.topic, letter.payload, qos=1, retain=letter.retained, properties=expires)
     return info.mid
+
+
+def holds_back(client: paho.Client) -> bool:
+    """Whether messages of QoS 2 wait in the client: none was asked for, and a broker could leave 65,535 there."""
+    return bool(client._in_messages)  # noqa: SLF001  # paho tells nowhere else, and checks nothing
 
 
 class _Expires:

@@ -51,10 +51,14 @@ class Outbox:
         """Whether nothing more is taken."""
         return len(self._waiting) + len(self._sent) >= LIMIT
 
-    def put(self, topic: str, payload: str | bytes, *, retained: bool, expiry: int | None, kept: bool) -> int | None:
-        """Adds a letter; its ticket, or ``None`` if it will not be sent."""
+    def put(
+        self, topic: str, payload: str | bytes, *, retained: bool, expiry: int | None, kept: bool, minor: bool = False
+    ) -> int | None:
+        """Adds a letter; its ticket, or ``None`` if it will not be sent. A minor one leaves half of the room free."""
         with self._lock:
             if self.is_full or not (self._open or kept):
+                return None
+            if minor and 2 * (len(self._waiting) + len(self._sent)) >= LIMIT:
                 return None
             letter = Letter(next(self._tickets), topic, payload, retained, expiry, kept)
             self._waiting.append(letter)

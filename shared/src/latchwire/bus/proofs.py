@@ -1,7 +1,8 @@
 """Which subscriptions of a connection were proved to deliver.
 
 Mosquitto grants a SUBSCRIBE that its access list denies, so what a SUBACK says proves nothing. A message to
-itself does.
+itself does. Where it does not come, the SUBSCRIBE is tried again: the access list may be mended meanwhile, and a
+cluster that chooses a new leader (NATS takes ten seconds for that) loses both.
 """
 
 import os
@@ -13,7 +14,7 @@ from latchwire.bus.words import Proof, Subscription
 PROOF_SECONDS: Final = 5.0
 """How long a message to itself may take before a subscription counts as denied."""
 AGAIN_SECONDS: Final = 30.0
-"""How often one that is denied is tried again: the access list may be mended meanwhile."""
+"""How often one that is denied is tried again; at first sooner."""
 
 
 class Proofs:
@@ -26,6 +27,7 @@ class Proofs:
         self._all = frozenset(item for item in subscriptions if item.proof is not Proof.NONE)
         self._canary_topics = frozenset(item.proof_topic for item in subscriptions if item.proof is Proof.CANARY)
         self._missing: set[Subscription] = set()
+        self._pause = PROOF_SECONDS
 
     @property
     def missing(self) -> list[str]:
@@ -35,10 +37,12 @@ class Proofs:
     def begin(self) -> None:
         """A new connection has proved nothing."""
         self._missing, self.due = set(self._all), None
+        self._pause = PROOF_SECONDS
 
     def answered(self, now: float) -> None:
         """The broker has answered the SUBSCRIBE; from now on messages to itself can arrive."""
-        self.due = now + PROOF_SECONDS
+        if self.due is None:
+            self.due = now + PROOF_SECONDS
 
     def topics(self) -> list[str]:
         """Where to send canaries now."""
@@ -60,5 +64,6 @@ class Proofs:
         """Whether something is missing although there was time enough; said again only after a while."""
         if self.due is None or now < self.due:
             return False
-        self.due = now + AGAIN_SECONDS if self._missing else None
+        self.due = now + min(self._pause, AGAIN_SECONDS) if self._missing else None
+        self._pause *= 2
         return bool(self._missing)

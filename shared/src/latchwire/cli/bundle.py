@@ -61,7 +61,9 @@ def known_agent(config: Config, name: str) -> str:
     """
     if name in config.agents:
         return name
-    what = f"{name} is an issuer and no agent" if name in config.issuers() else f"There is no agent {name!r}"
+    what = f"There is no agent {name!r}"
+    if name in config.issuers():
+        what = f"{name} is an issuer and no agent; new keys for it, after a theft: ./latchwire rotate {name} --now"
     raise ConfigurationError(f"{what}{meant(name, config.agents)}; you have: {', '.join(config.agents) or 'none'}")
 
 

@@ -7,13 +7,12 @@ import argparse
 import contextlib
 import json
 import shlex
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from latchwire.cli import bundled, listeners, making
+from latchwire.cli import bundled, listeners, making, rotation
 from latchwire.config import environment, expiry
 from latchwire.config.agent import ALL
 from latchwire.config.examples import check_example_people
@@ -76,6 +75,7 @@ class Check:
             self._secrets(self.config)
             self._confirmations(self.config)
             self._of_agents(self.config)
+            self._try(lambda: self.notes.extend(rotation.notes(load(places.config), places)))
         self.problems = list(dict.fromkeys(self.problems))
 
     def summary(self) -> str:
@@ -104,10 +104,10 @@ class Check:
 
     def _environment(self) -> None:
         env = self.places.env
-        if env.exists() and stat.S_IMODE(env.stat().st_mode) & 0o077:
+        if environment.open_to_others(env):
             self.problems.append(f".env: others can read it; type: chmod 600 {env}")
         self.notes += environment.unknown(env, self._own_services())
-        variables = environment.environment(self.places.state)
+        variables = environment.environment(self.places.state, private=False)
         for row in environment.VARIABLES.values():
             if row.secret:
                 self._try(lambda name=row.name: environment.secret(variables, name))  # type: ignore[misc]
@@ -123,7 +123,7 @@ class Check:
 
     def _listeners(self) -> None:
         served = expiry.read(self.places)
-        warning = listeners.plan(environment.environment(self.places.state), served).warning
+        warning = listeners.plan(environment.environment(self.places.state, private=False), served).warning
         self.notes += [warning] if warning else []
         if served is None:
             return
@@ -140,7 +140,7 @@ class Check:
             read_private(self.places.authority, self.places.state)
 
     def _secrets(self, config: Config) -> None:
-        self._try(lambda: check_example_people(config, environment.environment(self.places.state)))
+        self._try(lambda: check_example_people(config, environment.environment(self.places.state, private=False)))
         for name in (*config.issuers(), *config.agents):
             self._try(lambda name=name: self._keyring(config, name))  # type: ignore[misc]
         before = len(self.problems)

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "bundle": "bundle",
     "revoke": "revoke",
     "new": "new",
+    "rotate": "rotate",
 }
 """Which module has which command; only the one that is asked for is imported."""
 

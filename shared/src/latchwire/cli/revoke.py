@@ -6,7 +6,6 @@ agent never could give commands, nor answer for another.
 """
 
 import argparse
-import datetime as dt
 import secrets
 import threading
 from collections.abc import Sequence
@@ -14,12 +13,10 @@ from typing import Any, Final
 
 from latchwire import topics
 from latchwire.bus import Bus, Message
-from latchwire.cli import making, reloading
+from latchwire.cli import password, rotation
 from latchwire.cli.bundle import known_agent
 from latchwire.cli.files import Writer
-from latchwire.config import expiry
 from latchwire.config.environment import environment
-from latchwire.config.expiry import Served
 from latchwire.config.home import Config
 from latchwire.config.loading import load
 from latchwire.config.places import Places, find
@@ -48,15 +45,10 @@ def run(options: argparse.Namespace) -> int:
     agent = known_agent(config, options.agent)
     writer = Writer(places.state)
     with writer.locked():
-        served = expiry.read(places)
-        if served is not None and served.certificates:
-            tls = making.certificates()
-
-            tls.Maker(places, writer, now=dt.datetime.now(dt.UTC)).revoke(agent)
-        writer.replace(places.login(agent), f"{secrets.token_urlsafe(32)}\n")
+        served = password.new(places, writer, agent)
         generation = new_keys(config, places, writer, agent)
         (places.bundles / f"{agent}.tar.gz").unlink(missing_ok=True)
-        said = for_broker(config, places, writer, served)
+        said = password.for_broker(config, places, writer, served)
     by_certificate = served is not None and served.certificates
     if not by_certificate:
         say_offline(places, agent)
@@ -64,24 +56,10 @@ def run(options: argparse.Namespace) -> int:
     print("What the old device says is not believed any more; services here take the new keys within seconds.")
     print("\n".join(said))
     if by_certificate:
-        print("The broker keeps a connection that stands although its certificate does not count any more. Restart it:")
-        print("  Ctrl-C and `make run`, or:  docker compose run --rm setup && docker compose restart broker")
+        print("\n".join(password.CERTIFICATE_ENDS))
     if config.agents[agent].runs != "here":
         print(f"For the new device type:  ./latchwire bundle {agent}   and take that there.")
     return 0
-
-
-def for_broker(config: Config, places: Places, writer: Writer, served: Served | None) -> list[str]:
-    """Gives the broker the new password and list, and has it read them.
-
-    Nothing else of its folder is touched: in Compose the ports and addresses are known to ``setup`` alone.
-    """
-    before = len(writer.made)
-    making.make_password_file(places, writer, making.make_logins(config, places, writer))
-    if served is not None:
-        making.copy_certificates(places, writer, served)
-    making.give_to_broker(places)
-    return reloading.tell(places, [name.removeprefix("broker/") for name in writer.made[before:]])
 
 
 def say_offline(places: Places, agent: str) -> bool:
@@ -133,7 +111,6 @@ def new_keys(config: Config, places: Places, writer: Writer, agent: str) -> int:
     new = [Key(issuer, generation, agent, secrets.token_bytes(32)) for issuer in issuers]
     # The issuers first: from then on nobody believes the old device, should this be interrupted.
     for issuer, key in zip(issuers, new, strict=True):
-        kept = [other for other in rings[issuer] if other.agent != agent]
-        writer.replace(places.keys(issuer), "".join(f"{one.line}\n" for one in (*kept, key)))
+        rotation.edit(places, writer, issuer, add=[key], drop=[old for old in rings[issuer] if old.agent == agent])
     writer.replace(places.keys(agent), "".join(f"{key.line}\n" for key in new))
     return generation

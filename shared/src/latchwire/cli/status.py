@@ -6,13 +6,15 @@ import time
 from typing import Any
 
 from latchwire import __version__
-from latchwire.cli import place, words
+from latchwire.cli import place, rotation, words
 from latchwire.cli.survey import Survey, look
 from latchwire.cli.words import colour
 from latchwire.config import expiry
 from latchwire.config.environment import DEMO
 from latchwire.config.home import KNOWN_TYPES, MANUAL, Config, agent_extract
+from latchwire.config.places import Places
 from latchwire.config.strict_json import digest
+from latchwire.errors import ConfigurationError
 from latchwire.model import Cause, State
 
 LOOK_SECONDS = 2.0
@@ -67,7 +69,7 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         broker["certificate"] = {"names": served.names, "until": until}
         if text:
             broker.setdefault("trouble" if served.until <= time.time() else "note", text)
-    agents = {} if survey.trouble else {name: _agent(name, config, survey) for name in config.agents}
+    agents = {} if survey.trouble else {name: _agent(name, here, config, survey) for name in config.agents}
     issuers = [name for name in config.issuers() if name != MANUAL and name in survey.online]
     ingresses = {name: _service(name, survey, config.digest) for name in issuers}
     observers = {name: _service(name, survey, config.digest) for name in config.observers if name in survey.online}
@@ -87,7 +89,15 @@ def _document(here: place.Place, config: Config, survey: Survey) -> dict[str, An
         "ingresses": ingresses,
         "observers": observers,
         "credentials": credentials,
+        "rotations": _rotations(config, here.places),
     }
+
+
+def _rotations(config: Config, places: Places) -> list[str]:
+    try:
+        return rotation.notes(config, places)
+    except ConfigurationError as error:
+        return list(error.problems)
 
 
 def _given(here: place.Place, names: tuple[str, ...]) -> str:
@@ -97,7 +107,7 @@ def _given(here: place.Place, names: tuple[str, ...]) -> str:
     return "demo" if all(text.startswith(DEMO) for text in texts if text) else "given"
 
 
-def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
+def _agent(name: str, here: place.Place, config: Config, survey: Survey) -> dict[str, Any]:
     agent = config.agents[name]
     ours = agent.type in KNOWN_TYPES  # a program of somebody's own has versions of its own
     part = _service(name, survey, digest(agent_extract(config, name)), ours=ours)
@@ -105,10 +115,32 @@ def _agent(name: str, config: Config, survey: Survey) -> dict[str, Any]:
     if not survey.online.get(name):
         cure = "Look at its power and its network" if agent.runs == "elsewhere" else "Start it, or look at its log"
         part["trouble"] = f"it is not connected. {cure}"
+    elif (keys := _keys(name, here, config, survey)) and "trouble" not in part:
+        part["trouble"] = keys
     part["devices"] = {device.name: _device(device.name, survey) for device in config.devices_of(name)}
     if "trouble" in part:  # what its devices were is not what they are
         part["devices"] = {device: {"state": State.UNKNOWN.value} for device in part["devices"]}
     return part
+
+
+def _keys(name: str, here: place.Place, config: Config, survey: Survey) -> str:
+    """What is wrong with the keys that an agent tells to take: "" if it tells none, or the right ones."""
+    verifies = survey.statuses.get(name, {}).get("verifies")
+    if not isinstance(verifies, list):
+        return ""
+    try:
+        held = {key.kid for key in here.places.keyring(name)}
+        signing = [here.places.keyring(issuer).signing(issuer, name) for issuer in config.issuers()]
+    except ConfigurationError as error:
+        return error.problems[0]
+    lacks = sorted({key.kid for key in signing if key is not None} - set(map(str, verifies)))
+    old = [words.printable(str(kid)) for kid in verifies if kid not in held]
+    cure = f"take it a new bundle: ./latchwire bundle {name}" if config.agents[name].runs == "elsewhere" else (
+        "it reads its keyring within seconds; if this stays, look at its log"
+    )  # fmt: skip
+    if lacks:
+        return f"it lacks keys that are signed with: {', '.join(lacks)}; {cure}"
+    return f"it still takes keys that were replaced: {', '.join(old)}; {cure}" if old else ""
 
 
 def _service(name: str, survey: Survey, expected: str, *, ours: bool = True) -> dict[str, Any]:
@@ -171,6 +203,7 @@ def _screen(document: dict[str, Any]) -> list[str]:
         trouble = part.get("trouble") or (None if part["online"] else "it is not connected. Look at its log")
         lines.append(_row(f"{what} {name}", part.get("version", ""), trouble, "connected"))
         lines += [f"    note: {note}" for note in part.get("notes", ())]
+    lines += [f"note: {note}" for note in document["rotations"]]
     lines.append("")
     for name, given in document["credentials"].items():
         wanted = " or ".join(_CREDENTIALS[name])

@@ -1,7 +1,8 @@
 """What there is to see at the broker now: services, states and their health, gathered within a moment."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from latchwire.cli.place import OBSERVER, Place
@@ -32,29 +33,48 @@ class Survey:
                 pass
 
 
-def look(here: Place, *, enough: Callable[[Survey], bool], seconds: float) -> Survey:
-    """Listens until it is enough, at most so long; what is retained is heard at once after the connect."""
-    survey, changed, ready = Survey(), threading.Condition(), threading.Event()
+class Look:
+    """A survey that goes on, and the wait until it shows something."""
 
-    def event(seen: Event) -> None:
-        with changed:
-            survey.note(seen)
-            changed.notify_all()
+    def __init__(self) -> None:
+        self.survey = Survey()
+        self._changed, self._told = threading.Condition(), False
 
-    def connection(trouble: str) -> None:
-        with changed:
-            survey.trouble = trouble
-            ready.set()
-            changed.notify_all()
+    def wait_for(self, enough: Callable[[Survey], bool], seconds: float) -> bool:
+        """Waits until it is enough, at most so long; what is retained is heard at once after the connect."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._told and enough(self.survey), seconds)
 
+    def event(self, seen: Event) -> None:
+        """For the observer."""
+        with self._changed:
+            self.survey.note(seen)
+            self._changed.notify_all()
+
+    def connection(self, trouble: str) -> None:
+        """For the observer."""
+        with self._changed:
+            self.survey.trouble, self._told = trouble, True
+            self._changed.notify_all()
+
+
+@contextmanager
+def looking(here: Place) -> Iterator[Look]:
+    """Looks for as long as the block lasts."""
+    look = Look()
     observer = Observer(
         keyring=Keyring(), endpoint=here.endpoint, login=login(here.places, OBSERVER),
-        on_event=event, on_connection=connection,
+        on_event=look.event, on_connection=look.connection,
     )  # fmt: skip
     observer.start()
     try:
-        with changed:
-            changed.wait_for(lambda: ready.is_set() and enough(survey), seconds)
+        yield look
     finally:
         observer.stop()
-    return survey
+
+
+def look(here: Place, *, enough: Callable[[Survey], bool], seconds: float) -> Survey:
+    """Listens until it is enough, at most so long."""
+    with looking(here) as found:
+        found.wait_for(enough, seconds)
+    return found.survey

@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         login=login(here.places, place.OBSERVER),
         on_event=show,
         on_connection=connection,
+        reread=here.all_keys,
     )
     observer.start()
     try:

@@ -10,6 +10,7 @@ understand alike is little (a library would also replace ``$`` inside a token).
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -105,22 +106,35 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
 VARIABLES: Final[Mapping[str, Variable]] = {row.name: row for rows in TABLE.values() for row in rows}
 
 
-def environment(state: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(state: Path, base: Mapping[str, str] | None = None, *, private: bool = True) -> dict[str, str]:
     """The environment, completed by ``state/.env``.
 
     Args:
         state: the state folder.
         base: the environment; the process's own if left out. What is set there wins, unless it is empty
             (Compose hands on what is not set as empty).
+        private: refuse a ``.env`` that others can read, as a key file is refused: who has the token in it can
+            write in everybody's name.
 
     Raises:
-        ConfigurationError: lines of ``.env`` that cannot be read.
+        ConfigurationError: lines of ``.env`` that cannot be read, or others can read it.
     """
+    if private and (mode := open_to_others(state / ".env")):
+        raise ConfigurationError(f".env: others can read it (mode {mode:04o}); type: chmod 600 {state / '.env'}")
     found = dict(os.environ if base is None else base)
     for name, value in read_env(state / ".env").items():
         if not found.get(name):
             found[name] = value
     return found
+
+
+def open_to_others(path: Path) -> int:
+    """The file's mode if anybody but its owner can use it, else 0; 0 where there is none."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:  # told where it is read
+        return 0
+    return mode if mode & 0o077 else 0
 
 
 def value(variables: Mapping[str, str], name: str, default: str = "") -> str:

@@ -7,7 +7,7 @@
     mosquitto/            options of mosquitto_pub and mosquitto_sub, by XDG_CONFIG_HOME
     data/                 what services keep     run/           Unix sockets
     tls/                  the broker's certificate, and the CA's own; ca/ the CA's key, which can be kept elsewhere
-    bundles/              what `latchwire bundle` made
+    bundles/              what `latchwire bundle` made    rotations.json  rotations of keys that are not finished
 
 Keys, logins and ``.env`` are for their owner alone; one that others can read is not used but told with its cure.
 """

@@ -47,6 +47,7 @@ from typing import Any, Final
 
 from latchwire import __version__
 from latchwire import ingress as base
+from latchwire.bus import Login
 from latchwire.config.environment import prefix
 from latchwire.config.examples import check_example_people
 from latchwire.config.home import Config, Confirm, Person
@@ -57,6 +58,7 @@ from latchwire.errors import ConfigurationError
 from latchwire.health import Health
 from latchwire.kit.settings import Settings
 from latchwire.log import event
+from latchwire.protocol.keys import Keyring
 from latchwire.sender import Answer, Ending
 from latchwire.sender.answer import waiting
 from latchwire.service.frame import Program, Running, main
@@ -222,6 +224,9 @@ class _AtWork:
                 with suppress(RuntimeError):  # it ended by itself just now
                     cancel()
             self._ingress.stop()
+
+    def use(self, keyring: Keyring, login: Login) -> None:
+        self._ingress.use(keyring, login)
 
     def health(self) -> Health:
         return self._ingress.refresh()

@@ -57,6 +57,10 @@ class Agents:
         """Whether anything was said about its availability."""
         return agent in self._online
 
+    def has_told(self, agent: str) -> bool:
+        """Whether it said that it is gone, or that it is there and over what to sign."""
+        return agent in self._online and (not self._online[agent] or agent in self._current)
+
     def is_online(self, agent: str) -> bool:
         """Whether it said, or its last will did not deny, that it is connected."""
         return self._online.get(agent, False)

@@ -89,8 +89,11 @@ class OpenCommand:
         The same jti may have been signed over another nonce: by the first of two tries, or by a process that heard the
         same words before this one was started. Whoever owns the broker can hand that one to the agent now, or a copy
         of its receipt to us. It was too late; this one may still come in time. All other receipts are about the
-        command itself, over whichever nonce it came.
+        command itself, over whichever nonce it came. One that tells of another action is about other words that were
+        given the same id; "" is told of a command that was malformed.
         """
+        if receipt.act not in {self.action, ""}:
+            return False
         if receipt.cause not in {Cause.STALE_NONCE, Cause.UNKNOWN_NONCE}:
             return True
         if receipt.over != self._nonce:

@@ -13,7 +13,7 @@ from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
 from latchwire.errors import TokenError
 from latchwire.health import Health
-from latchwire.log import event
+from latchwire.log import Seldom, event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt
 from latchwire.protocol.keys import Keyring
@@ -67,6 +67,7 @@ class Sender:
         self._changed = threading.Condition()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
+        self._seldom = Seldom()
         self.on_connected: Callable[[], None] | None = None
         self._bus = Bus(
             endpoint=endpoint,
@@ -94,10 +95,21 @@ class Sender:
         """Disconnects; whoever still waits is told ``no answer`` in time."""
         self._bus.stop([(topics.availability(self.issuer), "offline")] if self._announce else [])
 
-    def use(self, keyring: Keyring) -> None:
-        """Asks with these keys from now on."""
+    def use(self, keyring: Keyring, login: Login | None = None) -> None:
+        """Asks with these keys, toward the same agents, from now on, and connects with this login when it has to again.
+
+        What is under way is still answered by the key that it was signed with.
+        """
         self._keyring = keyring
         self._known = {key.agent for key in keyring if key.issuer == self.issuer}
+        if login is not None:
+            self._bus.use(login)
+
+    @property
+    def signs(self) -> dict[str, str]:
+        """By agent the ``kid`` of the key that commands are signed with now."""
+        signing = {agent: self._keyring.signing(self.issuer, agent) for agent in sorted(self._known)}
+        return {agent: key.kid for agent, key in signing.items() if key is not None}
 
     def publish(self, topic: str, payload: str) -> None:
         """Publishes something of the service's own, retained; nothing if not connected."""
@@ -186,6 +198,8 @@ class Sender:
             self._changed.wait_for(lambda: self._bus.is_ready, self._connect_seconds)
             if not self._bus.is_ready:
                 return Cause.NO_BROKER
+            if not self._agents.has_told(agent):
+                self._bus.ask_again()
             self._changed.wait_for(lambda: self._agents.is_known(agent), self._connect_seconds / 2)
             if not self._agents.is_online(agent):
                 return Cause.AWAY
@@ -280,16 +294,22 @@ class Sender:
             if address.kind == "availability":
                 self._agents.heard_availability(address.name, message.payload)
             elif address.kind == "nonce":
-                self._agents.heard_nonce(address.name, message.payload, now())
+                is_one = self._agents.heard_nonce(address.name, message.payload, now())
+                if is_one and not message.retained:  # it was published just now, so the agent is connected
+                    self._agents.heard_availability(address.name, b"online")
             self._changed.notify_all()
         if address.kind == "nonce":
             self._try_again_over_new_nonce(address.name)
 
     def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
         try:
-            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._keyring)
+            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._believed())
         except TokenError as error:
-            event(_log, logging.WARNING, "A receipt was not believed.", device=address.device, reason=error.detail)
+            # Whoever may publish there can send as many as they like. While keys are rotated the owner's machine asks
+            # with those that this service has not read yet.
+            level = logging.INFO if error.cause is Cause.UNKNOWN_KEY else logging.WARNING
+            self._seldom.event(_log, level, "A receipt was not believed.", kind=error.cause,
+                               device=address.device, reason=error.detail)  # fmt: skip
             return
         command = self._open.get(receipt.re)
         if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
@@ -302,6 +322,12 @@ class Sender:
             command.done.set()
         if late is not None:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
+
+    def _believed(self) -> Keyring:
+        """The keys held now, and those by which commands were signed that are open: a key may leave meanwhile."""
+        with self._changed:
+            waiting = [command.key for command in self._open.values() if not command.has_ended]
+            return Keyring([*waiting, *self._keyring])
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""

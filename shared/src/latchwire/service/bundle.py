@@ -12,7 +12,7 @@ Secrets have to be their owner's alone, and nobody else may be able to write the
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +24,10 @@ from latchwire.config.strict_json import digest
 from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import parse_keyring
 from latchwire.service.frame import Found, Member, Running
-from latchwire.service.setup import Setup
+from latchwire.service.setup import Secrets, Setup
 
 FILES: Final = ("agent.json", "keyring", "login", "broker.json", "ca.crt", "client.crt", "client.key")
+_SECRETS: Final = ("keyring", "login")
 CA: Final = "ca.crt"
 VERSIONS: Final = ("5", "3.1.1")
 CLOCK: Final = "/var/run/relay-agent.synced"
@@ -113,14 +114,18 @@ class BundledAgent:
         """
         marks = tuple(_mark(self._folder / name) for name in FILES)
         if marks != self._marks:
+            # Before what they are of: a file that is written meanwhile is another one at the next look.
+            rest = [name for name in FILES if name not in _SECRETS]
+            hashes = _fingerprint(self._folder, rest), _fingerprint(self._folder, _SECRETS)
             setup = read_bundle(self._folder, self._variables)
-            self._found, self._marks = Found({setup.config.name: self._member(setup)}), marks
+            self._found, self._marks = Found({setup.config.name: self._member(setup, *hashes)}), marks
         return self._found
 
-    def _member(self, setup: Setup) -> Member:
+    def _member(self, setup: Setup, of_rest: str, of_secrets: str) -> Member:
         config = setup.config
         summary = f"agent {config.name}: from {self._folder}, devices: {', '.join(config.devices) or 'none'}"
-        return Member(_fingerprint(self._folder), summary, lambda: self._make(setup))
+        secrets = Secrets(setup.keyring, setup.login)
+        return Member(of_rest, summary, lambda: self._make(setup), of_secrets, lambda: secrets)
 
 
 def _plain(path: Path) -> object:
@@ -130,11 +135,13 @@ def _plain(path: Path) -> object:
     return document
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(folder: Path, names: Sequence[str]) -> str:
     made = hashlib.sha256()
-    for name in FILES:
-        path = folder / name
-        made.update(path.read_bytes() if path.exists() else b"\0")
+    for name in names:
+        try:
+            made.update((folder / name).read_bytes())
+        except OSError as error:  # it is not there, or cannot be read: that is told where it is needed
+            made.update(bytes(str(error.errno), "ascii"))
         made.update(b"\0\0")
     return made.hexdigest()
 

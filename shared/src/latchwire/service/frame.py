@@ -1,8 +1,9 @@
 """The process of a service: starts its members, listens to signals, reloads, tells its health, ends in order.
 
 A service has members (an actuator service one for each of its agents, an ingress one). They are looked up again every
-few seconds; one whose configuration, keys or login changed is stopped and made anew, the others go on. What is wrong
-with the configuration is told once, keeps nothing else down, and is looked at again.
+few seconds; one whose configuration changed is stopped and made anew, the others go on. New keys and a new password are
+handed to it at work: they change without an outage. What is wrong with the configuration is told once, keeps nothing
+else down, and is looked at again.
 
 A watchdog ends the process when a thread of a member hangs, and the kernel ends it when this one does (``alarm``, which
 no change of the clock can hurry): whoever keeps the service starts it anew, and a start settles the outputs.
@@ -22,9 +23,12 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from latchwire import log
+from latchwire.bus import Login
 from latchwire.errors import ConfigurationError
 from latchwire.health import Health
+from latchwire.protocol.keys import Keyring
 from latchwire.service import control
+from latchwire.service.setup import Secrets
 from latchwire.waiting import Wake
 
 RELOAD_SECONDS: Final = 5.0
@@ -55,6 +59,14 @@ class Running(Protocol):
 
 
 @runtime_checkable
+class Adopting(Protocol):
+    """A member that takes new keys and a new password while it works."""
+
+    def use(self, keyring: Keyring, login: Login) -> None:
+        """Works with these from now on."""
+
+
+@runtime_checkable
 class Watched(Protocol):
     """A member that can tell that it hangs."""
 
@@ -69,11 +81,15 @@ class Member(NamedTuple):
         fingerprint: changes whenever the member has to be made anew.
         summary: what it is, in a line.
         make: makes it; raises ConfigurationError if something it needs is wrong.
+        of_secrets: changes whenever its keys or its password change.
+        secrets: reads these; raises ConfigurationError if one of them is wrong. None where it has none.
     """
 
     fingerprint: str
     summary: str
     make: Callable[[], Running]
+    of_secrets: str = ""
+    secrets: Callable[[], Secrets] | None = None
 
 
 class Found(NamedTuple):
@@ -146,7 +162,7 @@ class _Process:
         self._wake = Wake()
         self._stopping = self._reload = False
         self._look_at = 0.0
-        self._running: dict[str, tuple[str, Running]] = {}
+        self._running: dict[str, tuple[Member, Running]] = {}
         self._troubles: dict[str, tuple[str, ...]] = {}
         self._notes: tuple[str, ...] = ()
 
@@ -223,8 +239,13 @@ class _Process:
             if name in self._running:
                 self._running.pop(name)[1].stop()
         for name, member in found.members.items():
-            if name not in self._running or member.fingerprint != self._running[name][0]:
+            at_work = self._running[name][0] if name in self._running else None
+            if at_work is None or at_work.fingerprint != member.fingerprint:
                 self._start(name, member)
+            elif at_work.of_secrets != member.of_secrets:
+                self._hand_over(name, member)
+            else:
+                self._tell(name, ())
         self._health()  # a member that is asked how it is takes over what was written meanwhile
 
     def _start(self, name: str, member: Member) -> None:
@@ -238,8 +259,23 @@ class _Process:
         if name in self._running:
             self._running.pop(name)[1].stop()
         _log.info("Starting. %s", member.summary)
-        self._running[name] = (member.fingerprint, running)
+        self._running[name] = (member, running)
         running.start()
+
+    def _hand_over(self, name: str, member: Member) -> None:
+        """Gives a member at work its new keys and password; one that cannot take them is made anew."""
+        running = self._running[name][1]
+        if member.secrets is None or not isinstance(running, Adopting):
+            self._start(name, member)
+            return
+        try:
+            running.use(*member.secrets())
+        except ConfigurationError as error:
+            self._tell(name, error.problems)
+            return
+        self._tell(name, ())
+        _log.info("New keys or a new password are in force. %s", member.summary)
+        self._running[name] = (member, running)
 
     def _tell(self, name: str, problems: tuple[str, ...]) -> None:
         if self._troubles.get(name, ()) != problems:

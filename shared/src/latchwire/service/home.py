@@ -20,7 +20,7 @@ from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import Key, Keyring
 from latchwire.service.fingerprint import fingerprint
 from latchwire.service.frame import Found, Member, Running
-from latchwire.service.setup import Setup
+from latchwire.service.setup import Secrets, Setup
 
 
 def endpoint(variables: Mapping[str, str]) -> Endpoint:
@@ -54,6 +54,29 @@ def login(places: Places, name: str) -> Login:
         ConfigurationError: the file is missing or not private.
     """
     return Login(name, places.password(name))
+
+
+def secrets(places: Places, name: str) -> Secrets:
+    """A service's keys and its login at the broker.
+
+    Raises:
+        ConfigurationError: a file is missing, not private, or wrong.
+    """
+    return Secrets(places.keyring(name), login(places, name))
+
+
+def of_secrets(places: Places, name: str) -> str:
+    """Changes whenever these files or who may read them do, also while they cannot be used."""
+    files = (places.keys(name), places.login(name))
+    return fingerprint([str(file.stat().st_mode) for file in files if file.exists()], files, {}, ())
+
+
+def counterparts(places: Places, name: str) -> str:
+    """With whom an issuer shares keys: to talk to another one it has to connect anew."""
+    try:
+        return " ".join(sorted({key.agent for key in places.keyring(name)}))
+    except ConfigurationError as error:
+        return str(error)
 
 
 def variables_at_start(places: Places) -> Mapping[str, str]:
@@ -126,10 +149,10 @@ class AgentsHere:
                 continue
             extract = agent_extract(config, agent.name)
             summary = f"agent {agent.name}: {agent.runs}, devices: {', '.join(extract['devices']) or 'none'}"
-            files = (self._places.keys(agent.name), self._places.login(agent.name))
-            made_of = fingerprint([digest(extract), repr(where)], files, variables, self._prefixes)
+            made_of = fingerprint([digest(extract), repr(where)], (), variables, self._prefixes)
             make = partial(self._make_one, agent.name, extract, where, variables)
-            members[agent.name] = Member(made_of, summary, make)
+            mark = of_secrets(self._places, agent.name)
+            members[agent.name] = Member(made_of, summary, make, mark, partial(secrets, self._places, agent.name))
         if not members and not notes:
             notes.append(f"config.json has no agent of type {self._type}: nothing to do here.")
         return Found(members, tuple(notes))

@@ -8,6 +8,13 @@ from latchwire.config.agent import AgentConfig
 from latchwire.protocol.keys import Keyring
 
 
+class Secrets(NamedTuple):
+    """What can change while a service works, without it being made anew: its keys, and its password at the broker."""
+
+    keyring: Keyring
+    login: Login
+
+
 class Setup(NamedTuple):
     """All that one agent is made of."""
 

@@ -1,10 +1,12 @@
 """The one member of a service beside the user's config.json: an ingress or an observer.
 
-It is made anew when its variables, its keys, its login or its own settings change. People and devices of config.json
-need not even that: they are read at every word (``latchwire.config.reloading``).
+It is made anew when its variables or its own settings change, or when it shares keys with other agents than before. New
+keys and a new password are handed to it at work. People and devices of config.json need not even that: they are read at
+every word (``latchwire.config.reloading``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from latchwire.config import expiry
@@ -16,6 +18,7 @@ from latchwire.config.places import Places
 from latchwire.errors import ConfigurationError
 from latchwire.service.fingerprint import fingerprint
 from latchwire.service.frame import Found, Member, Running
+from latchwire.service.home import counterparts, of_secrets, secrets
 
 _EVERYBODYS: Final = ("BROKER_", "MQTT_", "LATCHWIRE_")
 
@@ -55,9 +58,11 @@ class SingleMember:
             ConfigurationError: what is wrong with ``.env``.
         """
         variables = environment(self._places.state)
-        files = (self._places.keys(self._name), self._places.login(self._name))
-        found = fingerprint(self._of_config(variables), files, variables, self._prefixes)
-        member = Member(found, self._summary(variables), lambda: self._make(variables))
+        parts = [*self._of_config(variables), counterparts(self._places, self._name)]
+        found = fingerprint(parts, (), variables, self._prefixes)
+        mark = of_secrets(self._places, self._name)
+        read = partial(secrets, self._places, self._name)
+        member = Member(found, self._summary(variables), lambda: self._make(variables), mark, read)
         return Found({self._name: member}, expiry.note(self._places))
 
     def _of_config(self, variables: Variables) -> list[str]:
