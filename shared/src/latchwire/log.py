@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final, TextIO
 
-__all__ = ["event"]
+__all__ = ["Seldom", "event"]
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/+@#*,-]+\Z", re.ASCII)
 
