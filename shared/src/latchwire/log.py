@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Final, TextIO
 
-__all__ = ["event"]
+__all__ = ["Seldom", "event"]
 
 PATIENCE_SECONDS: Final = 0.5
 """How long a line waits for a reader that is behind; once one was left out, the next do not wait."""
