@@ -291,14 +291,16 @@ class Actuator:
 
     def _poll_later(self, name: str) -> None:
         period = of_handler.poll_seconds(self._devices[name].handler)
-        if period > 0:  # at whole multiples, so that many devices wake the processor once
-            self._timers.after(period - now() % period, lambda: self._poll(name))
+        if period > 0:  # at whole multiples, so that many devices wake the processor once; or when the nonce is renewed
+            left = period - now() % period
+            left += period if left < period / 2 else 0.0
+            self._timers.after(left, lambda: self._poll(name), early=period / 2)
 
     def _poll(self, name: str) -> None:
         if not self._stopping:
-            if not self._strands.waiting(name):
-                self._strands.submit(name, lambda: self._poll_now(name))
             self._poll_later(name)
+            if not self._strands.waiting(name):  # last: the thread that does it wakes up at once
+                self._strands.submit(name, lambda: self._poll_now(name))
 
     def _poll_now(self, name: str) -> None:
         self._devices[name].poll()

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from latchwire.errors import ActionError
 from latchwire.model import STATUS, TOGGLE, Cause, Kind, State
 
-POLL_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 30.0
 
 _TURN: Final = {State.ON: "off", State.OFF: "on"}
 
