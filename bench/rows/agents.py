@@ -17,16 +17,17 @@ COUNTS: Final = (1, 100, 1000, 5000)
 SPARE: Final = 500
 """Descriptors that a process needs beside one for each connection."""
 NOTES: Final = """
-One agent is the kit's, and its latency is what is measured; the others are stand-ins in one process that do on the wire
-what an agent does when nobody asks: they are connected with a login and a will, subscribed to their own topics, renew
-their nonce every 30 s, hear it, and keep alive. Every nonce also goes to the asking side, which is subscribed to all
-nonces, as every ingress is. The broker's configuration is the project's but for `max_connections` and its memory of
-logins. Two houses stand side by side in one run, each with a broker of its own: one with one agent for good, one that
-grows; each turn asks both, so each count is compared with one agent in the same moments.
+One agent is the kit's, and its latency is what is measured; the others are stand-ins in one process that do on the
+wire what an agent does when nobody asks: they are connected with a login and a will, subscribed to their own topics,
+renew their nonce every 30 s, hear it, and keep alive. Every nonce also goes to the asking side, which is subscribed
+to all nonces, as every ingress is. The broker's configuration is the project's but for `max_connections` and its
+memory of logins. Two houses stand side by side in one run, each with a broker of its own: one with one agent for
+good, one that grows; each turn asks both, so each count is compared with one agent in the same moments.
 """
 MISSED: Final = """
-The broker hands each nonce to every asking side: at 5,000 agents that is 167 messages a second, which a sender's thread
-reads between a command and its receipt. Next step: let a sender subscribe to the nonces of its own agents by name.
+The broker hands each nonce to every asking side: at 5,000 agents that is 167 messages a second, which a sender's
+thread reads between a command and its receipt. Next step: let a sender subscribe to the nonces of its own agents by
+name.
 """
 
 

@@ -19,8 +19,8 @@ SETTLED: Final = 12.0
 NOTES: Final = """
 The real programs with the example's configuration, connected and left alone, all of them in the same minute. A
 wake-up is a voluntary switch of any of a process's threads (`voluntary_ctxt_switches` in `/proc/PID/task/*/status`):
-it slept, and something ended that. An agent's minute holds two new nonces, each with what the broker sends back, six
-looks at its devices' state, and its keep-alive; every program's holds its look whether a file has changed.
+it slept, and something ended that. An agent's minute holds two new nonces, each with what the broker sends back, a
+look at its devices' state, and its keep-alive; every program's holds its look whether a file has changed.
 """
 MISSED: Final = """
 Next step: `strace -f` on the idle program shows which thread wakes; what is due at about the same time should be due

@@ -36,6 +36,9 @@ STALL_SECONDS: Final = 180.0
 CLOSE_SECONDS: Final = 3.0
 """How long the end waits for doors to be locked; procd kills after five (procd's term_timeout)."""
 
+TOGETHER_SECONDS: Final = 5.0
+"""So much earlier a look at the hardware may come, where the nonce is renewed then anyway."""
+
 _log = logging.getLogger("latchwire.agent")
 
 
@@ -291,10 +294,12 @@ class Actuator:
 
     def _poll_later(self, name: str) -> None:
         period = of_handler.poll_seconds(self._devices[name].handler)
-        if period > 0:  # at whole multiples, so that many devices wake the processor once; or when the nonce is renewed
-            left = period - now() % period
-            left += period if left < period / 2 else 0.0
-            self._timers.after(left, lambda: self._poll(name), early=period / 2)
+        if (
+            period == of_handler.POLL_SECONDS
+        ):  # all of them when the nonce is renewed, so that the processor wakes up once
+            self._timers.after(period, lambda: self._poll(name), early=TOGETHER_SECONDS)
+        elif period > 0:  # a period of its own may be there to spread requests; else at whole multiples, together
+            self._timers.after(period - now() % period, lambda: self._poll(name))
 
     def _poll(self, name: str) -> None:
         if not self._stopping:

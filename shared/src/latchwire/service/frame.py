@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 RELOAD_SECONDS: Final = 5.0
 """How often a service looks whether what it reads has changed, where nothing tells it."""
-WATCHED_SECONDS: Final = 30.0
+WATCHED_SECONDS: Final = 60.0
 """How often it looks where the kernel tells it: after what no file tells, and files that lie elsewhere."""
 SETTLE_SECONDS: Final = 0.2
 """How long after a change it looks: who changes one file often changes more."""
