@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -69,35 +69,36 @@ def of_this_python() -> str:
     return version
 
 
-@pytest.fixture
-def proxied(home: Home) -> Iterator[Callable[[], CountingProxy]]:
-    """Makes proxies in front of the home's broker."""
-    made: list[CountingProxy] = []
-
-    def make() -> CountingProxy:
-        made.append(CountingProxy(home.broker.port))
-        return made[-1]
-
-    yield make
-    for proxy in made:
-        proxy.close()
-
-
 def test_a_command_costs_no_more_packets_and_bytes(
-    home: Home, proxied: Callable[[], CountingProxy], hold: Hold
+    make_home: Callable[..., Home], request: pytest.FixtureRequest, hold: Hold
 ) -> None:
-    agents, senders = proxied(), proxied()
+    document = config()
+    document["agents"]["omega"]["lifetime"] = 300  # no nonce among what is counted
+    home = make_home(document=document)
+    agents, senders = CountingProxy(home.broker.port), CountingProxy(home.broker.port)
+    request.addfinalizer(agents.close)
+    request.addfinalizer(senders.close)
     home.actuator({DOOR: Bolt(), "lamp": Lamp()}, endpoint=Endpoint(HOST, agents.port))
     sender = home.sender(endpoint=Endpoint(HOST, senders.port))
-    for number in range(COMMANDS + 2):
-        if number == 2:  # the first ones may meet what is retained
-            wait_until(lambda: agents.packets["in PUBACK"] >= agents.packets["out PUBLISH"], "all is acknowledged")
-            agents.clear()
-            senders.clear()
-        answer = sender.ask(agent="omega", device=DOOR, action=("lock", "unlock")[number % 2], sub="manual:test")
+
+    def ask(action: str) -> None:
+        answer = sender.ask(agent="omega", device=DOOR, action=action, sub="manual:test")
         assert answer.ending is Ending.DONE
-    wait_until(lambda: agents.packets["in PUBACK"] == 2 * COMMANDS, "receipt and state of each are acknowledged")
-    wait_until(lambda: senders.packets["out PUBACK"] == COMMANDS, "each receipt is acknowledged")
+
+    def all_is_acknowledged(receipts: int, states: int) -> None:
+        wait_until(lambda: senders.heard("PUBLISH") == senders.said("PUBACK") == receipts, "the receipts are")
+        wait_until(lambda: agents.said("PUBLISH") == agents.heard("PUBACK") == receipts + states, "the agent's are")
+
+    wait_until(lambda: agents.is_settled and senders.is_settled, "what is said at the start is acknowledged")
+    agents.clear()
+    senders.clear()
+    ask("unlock")
+    all_is_acknowledged(1, 1)
+    agents.clear()
+    senders.clear()
+    for number in range(COMMANDS):
+        ask(("lock", "unlock")[number % 2])
+    all_is_acknowledged(COMMANDS, COMMANDS)
     counts = {
         f"{side}: {what}": count / COMMANDS
         for side, proxy in (("agent", agents), ("sender", senders))
@@ -106,11 +107,13 @@ def test_a_command_costs_no_more_packets_and_bytes(
     hold("a command on the wire: packets and bytes", counts)
 
 
-def test_a_command_costs_one_round_trip(home: Home, proxied: Callable[[], CountingProxy], hold: Hold) -> None:
+def test_a_command_costs_one_round_trip(home: Home, request: pytest.FixtureRequest, hold: Hold) -> None:
     """What a sender has to say and to hear before it knows: a conversation would double the wait on a slow line."""
-    senders = proxied()
+    senders = CountingProxy(home.broker.port)
+    request.addfinalizer(senders.close)
     home.actuator({DOOR: Bolt(), "lamp": Lamp()})
     sender = home.sender(endpoint=Endpoint(HOST, senders.port))
+    wait_until(lambda: senders.is_settled, "what is said at the start is acknowledged")
     senders.clear()
     sender.ask(agent="omega", device=DOOR, action="unlock", sub="manual:test")
     hold("round trips of a command", {"publications by the sender": senders.packets["out PUBLISH"]})
@@ -184,10 +187,11 @@ def test_an_idle_agent_says_no_more(make_home: Callable[..., Home], hold: Hold, 
     proxy = CountingProxy(home.broker.port)
     request.addfinalizer(proxy.close)
     home.actuator({DOOR: Bolt(), "lamp": Lamp()}, endpoint=Endpoint(HOST, proxy.port))
+    wait_until(lambda: proxy.is_settled, "what is said at the start is acknowledged")
     at_start = dict(proxy.packets)
     proxy.clear()
-    wait_until(lambda: proxy.packets["out PUBACK"] >= 1, "a new nonce is heard", 10)
-    wait_until(lambda: proxy.packets["in PUBACK"] >= 1, "it is acknowledged", 10)
-    each = {f"each nonce: {what}": count for what, count in proxy.packets.items()}
-    each |= {f"each nonce: bytes {way}": count for way, count in proxy.bytes.items()}
+    wait_until(lambda: proxy.is_settled, "a new nonce is heard and acknowledged", 20)
+    nonces = proxy.said("PUBLISH")
+    each = {f"each nonce: {what}": count / nonces for what, count in proxy.packets.items()}
+    each |= {f"each nonce: bytes {way}": count / nonces for way, count in proxy.bytes.items()}
     hold("an idle agent on the wire", {f"start: {what}": count for what, count in at_start.items()} | each)

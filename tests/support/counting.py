@@ -42,6 +42,19 @@ class CountingProxy:
         self._ends: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def said(self, kind: str) -> int:
+        """How many packets of that kind the client sent."""
+        return self.packets[f"out {kind}"]
+
+    def heard(self, kind: str) -> int:
+        """How many packets of that kind the broker sent."""
+        return self.packets[f"in {kind}"]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether something was published, and all of it, both ways, is acknowledged."""
+        return 0 < self.said("PUBLISH") == self.heard("PUBACK") and self.heard("PUBLISH") == self.said("PUBACK")
+
     def clear(self) -> None:
         """Begins to count anew."""
         self.packets.clear()
