@@ -29,6 +29,8 @@ from latchwire.waiting import Timers, Wake, now
 
 SETTLE_SECONDS: Final = 10.0
 """How long the network waits for outputs to be settled; hardware that hangs longer must not keep the agent silent."""
+LETTERS: Final = 200
+"""Messages that may wait for the broker beside the state of each device."""
 HANG_SECONDS: Final = 60.0
 """A job of a device that takes longer has hung: twenty times what an operation on I2C may take."""
 STALL_SECONDS: Final = 180.0
@@ -109,6 +111,7 @@ class Actuator:
             will=(topics.availability(name), "offline"),
             durable=True,
             session_seconds=2 * config.lifetime,
+            letters=LETTERS + len(config.devices),  # all states are published at a connect
         )
         self._published = Published(
             config=config,

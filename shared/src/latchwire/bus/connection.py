@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from latchwire.bus import library
 from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
-from latchwire.bus.outbox import Outbox
+from latchwire.bus.outbox import LIMIT, Outbox
 from latchwire.bus.proofs import Proofs
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
 from latchwire.log import Seldom
@@ -47,6 +47,7 @@ class Bus:
         will: topic and payload that the broker publishes, retained, when this client is gone.
         durable: keep the session and what is unsent over a reconnect (an agent), or start clean (a sender).
         session_seconds: how long the broker keeps a durable session (MQTT 5 only).
+        letters: how many messages may be unsent or unacknowledged at a time; more are dropped, and told.
 
     Attributes:
         certificate_note: what to tell a person of the broker's certificate: that its end is near; "" else.
@@ -62,12 +63,13 @@ class Bus:
         will: tuple[str, str] | None = None,
         durable: bool = False,
         session_seconds: int = 0,
+        letters: int = LIMIT,
     ) -> None:
         self._endpoint, self._login, self._listener = endpoint, login, listener
         self._subscriptions, self._will = tuple(subscriptions), will
         self._durable, self._session_seconds = durable, session_seconds
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
-        self._outbox, self._proofs = Outbox(), Proofs(subscriptions)
+        self._outbox, self._proofs = Outbox(letters), Proofs(subscriptions)
         self._client: paho.Client | None = None
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = self._hurries = False
         self._asks_again = False
