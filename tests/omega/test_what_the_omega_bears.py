@@ -70,7 +70,7 @@ def timed_waits(module: ast.Module) -> Iterator[str]:
             continue
         name = ast.unparse(node.func)
         receiver, _, method = name.rpartition(".")
-        arguments = bool(node.args or node.keywords)
+        arguments = bool(node.args or node.keywords) and not ast.unparse(node).endswith("(blocking=False)")
         timed = (
             (method == "wait" and arguments and receiver not in safe)
             or method == "wait_for"
