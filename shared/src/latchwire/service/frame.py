@@ -11,6 +11,7 @@ no change of the clock can hurry): whoever keeps the service starts it anew, and
 ``--health`` asks the running process; ``--check`` says what it would start with.
 """
 
+import gc
 import logging
 import os
 import select
@@ -284,6 +285,7 @@ class _Process:
         self._tell(name, ())
         if name in self._running:
             self._running.pop(name)[1].stop()
+            gc.collect()  # its parts hold each other, and files and memory with them, until somebody looks
         _log.info("Starting. %s", member.summary)
         self._running[name] = (member, running)
         running.start()
