@@ -23,6 +23,7 @@ PUBLIC: Final = (
     "latchwire.errors",
     "latchwire.health",
     "latchwire.log",
+    "latchwire.waiting",
     "latchwire.kit.device",
     "latchwire.kit.settings",
     "latchwire.kit.words",

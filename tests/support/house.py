@@ -126,10 +126,6 @@ class House(Home):
         program.kill()
         program.wait(10)
 
-    def pid(self, name: str) -> int:
-        """Its process id."""
-        return self._programs[name].pid
-
     def wait_for_end(self, name: str) -> int:
         """Waits until a program has ended by itself; its exit status."""
         return self._programs.pop(name).wait(10)

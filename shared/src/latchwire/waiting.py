@@ -18,6 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+__all__ = ["now"]
+
 LONGEST_SLEEP: Final = 60.0
 """Seconds after which the timers' thread looks at the time in any case."""
 STALL_SECONDS: Final = 180.0

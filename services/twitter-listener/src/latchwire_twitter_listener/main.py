@@ -72,8 +72,6 @@ class TwitterListener:
 
     def hung(self) -> str:
         """What of it has died; "" if nothing."""
-        if self._follower.ident is not None and not self._follower.is_alive() and not self._stopping.is_set():
-            return f"the thread {self._follower.name} has ended"
         return self._listener.hung()
 
     def _ask(self, *, identity: str, device: str, action: str, message_id: str) -> Answer:

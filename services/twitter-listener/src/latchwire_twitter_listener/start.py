@@ -7,7 +7,7 @@ somebody. What was posted before the start is never obeyed, so a start in the fu
 import time
 from collections.abc import Callable
 
-from latchwire import waiting
+from latchwire.waiting import now as since_boot
 
 
 class Start:
@@ -18,7 +18,7 @@ class Start:
         up: seconds that never jump, and go on while the machine sleeps.
     """
 
-    def __init__(self, *, wall: Callable[[], float] = time.time, up: Callable[[], float] = waiting.now) -> None:
+    def __init__(self, *, wall: Callable[[], float] = time.time, up: Callable[[], float] = since_boot) -> None:
         self._noted, self._up, self._up_then = wall(), up, up()
 
     def at(self, now: float) -> float:
