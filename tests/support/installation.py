@@ -168,14 +168,10 @@ class Installation:
     def device(self, name: str, agent: str = "omega") -> Path:
         """Makes an agent's bundle, takes it to a device of its own as its lines say."""
         said = self.latchwire("bundle", agent)
-        (line,) = [line.strip() for line in said.splitlines() if line.strip().startswith("ssh root@DEVICE")]
-        remote = line.split("'")[1].partition("&& /etc/init.d")[0]
+        (line,) = [line.strip() for line in said.splitlines() if line.strip().startswith("(umask")]
         device = self.folder / name
         device.mkdir(exist_ok=True)
-        archive = self.places.bundles / f"{agent}.tar.gz"
-        with archive.open("rb") as content:
-            subprocess.run(["sh", "-c", remote.replace("/etc", str(device))], stdin=content, check=True)
-        archive.unlink()
+        subprocess.run(["sh", "-c", line.replace("FOLDER", str(device))], check=True)
         return device / "relay-agent"
 
     def start_device(self, name: str) -> None:
