@@ -6,6 +6,7 @@ command line, where every user of the machine could read it, and only a hash of 
 
 import argparse
 import getpass
+import hmac
 import sys
 from typing import Any
 
@@ -67,7 +68,7 @@ def _asked(person: str) -> str:
         raise ConfigurationError("A PIN has 4 to 12 digits and nothing else; nothing was changed.")
     if hashes.is_guessed_first(pin):
         raise ConfigurationError("That PIN is among the first that anybody tries; nothing was changed. Take another.")
-    if sys.stdin.isatty() and given("The same again: ") != pin:
+    if sys.stdin.isatty() and not hmac.compare_digest(given("The same again: ").encode(), pin.encode()):
         raise ConfigurationError("Those were two different PINs; nothing was changed.")
     return pin
 
