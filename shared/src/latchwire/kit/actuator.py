@@ -28,8 +28,7 @@ after the other, and a slow device delays no other. It may also have:
 ``settle()``       puts the device into its start state before the network comes up, and returns the state
 ``toggle()``       a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
 ``close()``        gives the hardware back
-``watch(look)``    given a function at the start: call that, from any thread, when the state changed without a command,
-                   as by a switch on the wall; the kit then does ``poll`` at once
+``watch(look)``    given a function to call, from any thread, when the state changed by itself: the kit polls at once
 ``hold(pending)``  told before a timed unlock, and after it was locked again: to be remembered over a crash
 ``poll()``         instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
 ``poll_seconds``   how often the kit looks by itself (10; 0 for never)
