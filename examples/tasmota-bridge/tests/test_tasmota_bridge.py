@@ -226,6 +226,8 @@ def test_an_unplugged_switch_is_told_as_offline_and_nothing_is_published(shelf: 
         shelf.wait_for_state(device, State.UNKNOWN, Cause.OFFLINE)
         answer = shelf.ask(device, "on")
         assert (answer.ending, answer.cause, answer.happened) == (Ending.FAILED, Cause.OFFLINE, Happened.NO)
+        seen = json.loads(shelf.home.latchwire("status", "--json").stdout)["agents"][AGENT]["devices"]
+        assert (seen[device]["state"], seen["fan"]["state"]) == ("unknown", "off")  # one that is away hides no other
         plug.power_on()
         shelf.wait_for_state(device, State.OFF)
         assert commands(plug) == []
