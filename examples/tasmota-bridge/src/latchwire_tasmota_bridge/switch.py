@@ -98,8 +98,8 @@ class Switch:
     def _command(self, payload: str, wanted: State) -> State:
         if self._dialect.question is None and self._state is wanted:
             self._must_be_there()
-            self._link.say(self._dialect.command, payload)  # it is so already, and will not say it again
-            return wanted
+            self._link.publish(self._dialect.command, payload, seconds=ANSWER_SECONDS)
+            return self._last()  # it was so already, and will not say it again
         return self._say(payload, lambda state: state is wanted)
 
     def _say(self, payload: str, accept: Callable[[State | None], bool]) -> State:
