@@ -29,6 +29,7 @@ PUBLIC: Final = (
     "latchwire.kit.words",
     "latchwire.kit.variables",
     "latchwire.kit.agent",
+    "latchwire.kit.broker",
     "latchwire.kit.bundled",
     "latchwire.kit.state",
     "latchwire.kit.testing",

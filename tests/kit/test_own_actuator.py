@@ -244,6 +244,36 @@ def test_a_simulated_agent_never_runs_the_class_that_touches_hardware(start: Sta
     assert "hardware!" not in program.log
 
 
+WATCHING = """
+import threading
+class Garage:
+    poll_seconds = 0
+    def __init__(self, device): self.state, self.polls = State.OFF, 0
+    def on(self): return State.ON
+    def off(self): return State.OFF
+    def status(self): return self.state
+    def poll(self):
+        self.polls += 1
+        print("polled", self.polls, flush=True)
+        return self.state
+    def watch(self, look):
+        def wall():
+            while not Path("WALL").exists(): time.sleep(0.02)
+            self.state = State.ON
+            for _ in range(500): look()
+        threading.Thread(target=wall, daemon=True).start()
+"""
+
+
+def test_a_change_without_a_command_is_published_at_once_and_many_are_one_look(start: Start, tmp_path: Path) -> None:
+    program = start("from pathlib import Path\n" + WATCHING.replace("WALL", str(tmp_path / "wall")), only("lamp"))
+    program.observer.wait_for(topics.state("garage", "lamp"), lambda heard: b'"off"' in heard.payload)
+    (tmp_path / "wall").touch()
+    seen = program.observer.wait_for(topics.state("garage", "lamp"), lambda heard: b'"on"' in heard.payload)
+    assert seen.payload == b'{"state":"on"}'  # by nobody
+    assert 1 <= program.log.count("polled") < 100
+
+
 def test_what_pretends_without_a_word_in_the_configuration_is_not_used(start: Start) -> None:
     program = start(BLOCKING + "    simulated = True\n", only("lamp"))
     assert 'its agent runs "here", but Garage is `simulated`' in program.log

@@ -93,7 +93,7 @@ class Home:
             making.make_keys(found, self.places, writer)
             passwords = making.make_logins(found, self.places, writer)
         template = (TOP / "broker/acl").read_text()
-        broker_options.setdefault("extra_acl", making.own_blocks(template, found.issuers(), found.observers))
+        broker_options.setdefault("extra_acl", making.own_blocks(template, found))
         self.broker: Final = start_broker(logins={**passwords, **(logins or {})}, **broker_options)
         version = {} if self.broker.mqtt5 else {"MQTT_VERSION": "3.1.1"}
         lines = {"BROKER_PORT": str(self.broker.port), **version, **(variables or {})}
@@ -121,6 +121,10 @@ class Home:
         """A login at the broker: one of the configuration, or one that a test has added."""
         added = self._logins.get(name)
         return Login(name, added or self.places.password(name))
+
+    def broker_login(self, name: str) -> Login:
+        """Any login that the broker knows, with the password that it knows."""
+        return Login(name, self.broker.logins[name])
 
     def agent_config(self, name: str = "omega") -> AgentConfig:
         """What the agent reads."""

@@ -124,6 +124,21 @@ def test_a_new_agent_and_a_new_issuer_get_what_they_need_and_the_old_keep_theirs
     assert main(["check"]) == 0
 
 
+def test_another_login_gets_a_password_that_its_firmware_takes_and_its_own_topics_alone(
+    places: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init"])
+    change(places, logins={"plug": {"write": ["stat/plug/#"], "read": ["cmnd/plug/#"]}})
+    capsys.readouterr()
+    assert main(["init"]) == 0
+    assert "logins/\n" not in capsys.readouterr().out
+    assert len(places.password("plug")) == 32  # the most that Tasmota takes
+    acl = (places.broker / "acl").read_text()
+    assert "\nuser plug\ntopic write stat/plug/#\ntopic read cmnd/plug/#\ntopic deny latchwire/#\n" in acl
+    assert not places.keys("plug").exists()
+    assert main(["check"]) == 0
+
+
 def test_a_lost_keyring_comes_back_from_the_other_side_and_a_rotation_is_left_alone(places: Places) -> None:
     main(["init"])
     key = places.keyring("manual").signing("manual", "omega")

@@ -45,7 +45,20 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
      "people: is missing: Who may do something. Who is not in this list may do nothing."),
     (changed("devises", to={}),
      ("devises: there is no such key; there are: $schema, agents, devices, people, hashtags, words, ingresses, "
-      'observers; did you mean "devices"?')),
+      'observers, logins; did you mean "devices"?')),
+    *((changed("logins", "plug", "write", to=[topic]),
+       (f'logins.plug.write[0]: "{topic}" is no topic outside of Latchwire: levels between slashes, the first a name '
+        "(not latchwire, no +, # or $), as cmnd/plug/# or stat/+/POWER"))
+      for topic in (
+          "#", "+/POWER", "latchwire/#", "latchwire", "$SYS/#", "", "a b", "cmnd/#/x", "cmnd/x+", "/cmnd", "a//b",
+      )),
+    (changed("logins", "omega", to={}), "logins.omega: Latchwire itself has a login of this name; choose another"),
+    (changed("logins", "observer", to={}),
+     "logins.observer: Latchwire itself has a login of this name; choose another"),
+    (changed("logins", "plug", "red", to=[]),
+     'logins.plug.red: there is no such key; there are: write, read; did you mean "read"?'),
+    (changed("logins", to={"bridge": {"write": ["cmnd/#"]}, "plug": {"write": ["stat/plug/#", "cmnd/plug/POWER"]}}),
+     'logins.plug.write[1]: bridge may write "cmnd/#", and a topic has one writer; take it from one of the two'),
     (changed("agents", "omega", "runs", to="her"),
      'agents.omega.runs: "her" is none of: simulated, here, elsewhere; did you mean "here"?'),
     (changed("agents", "omega", "runs", to=GONE),

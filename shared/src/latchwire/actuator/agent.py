@@ -81,6 +81,7 @@ class Actuator:
             timers=self._timers, publish=lambda alert: self._bus.publish(topics.alert(config.name), alert)
         )
         self._devices = {name: self._new_device(name, handlers[name]) for name in config.devices}
+        self._to_look: set[str] = set()
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
         self._stopping = False
@@ -138,6 +139,8 @@ class Actuator:
 
     def start(self) -> None:
         """Settles all devices, then connects; returns at once after that."""
+        for name, device in self._devices.items():
+            of_handler.watch(device.handler, partial(self._look, name))
         self._on_every_strand({name: device.settle for name, device in self._devices.items()}, SETTLE_SECONDS)
         self._timers.start()
         self._timers.after(self._config.lifetime, self._roll_in_time)
@@ -307,6 +310,17 @@ class Actuator:
             self._poll_later(name)
             if not self._strands.waiting(name):  # last: the thread that does it wakes up at once
                 self._strands.submit(name, lambda: self._poll_now(name))
+
+    def _look(self, name: str) -> None:
+        """A handler says that its state may have changed; however often it does, one look waits."""
+        if not self._stopping and name not in self._to_look:
+            self._to_look.add(name)
+            self._strands.submit(name, partial(self._look_now, name))
+
+    def _look_now(self, name: str) -> None:
+        self._to_look.discard(name)  # before it looks: what changes from now on is looked at again
+        if not self._stopping:
+            self._poll_now(name)
 
     def _poll_now(self, name: str) -> None:
         self._devices[name].poll()

@@ -10,12 +10,14 @@ It may also have:
 ``settle()``      puts the output into its declared start state, before any network; returns the state
 ``toggle()``      a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
 ``poll()``        instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
+``watch(look)``   given a function at the start: calling that, from any thread, makes the kit ``poll`` at once
 ``hold(pending)`` told before a timed unlock, and after it was locked again: to be remembered over a crash
 ``close()``       gives the hardware back
 ``simulated``     true if there is no hardware
 ``poll_seconds``  how often the kit reads the state by itself (default: :data:`POLL_SECONDS`)
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from latchwire.errors import ActionError
@@ -79,6 +81,13 @@ def _checked(handler: Handler, action: str, kind: Kind, state: object) -> State:
 
 def _named(handler: Handler) -> str:
     return str(getattr(handler, "named", type(handler).__name__))
+
+
+def watch(handler: Handler, look: Callable[[], None]) -> None:
+    """Gives the handler what to call when its state may have changed by itself, if it wants that."""
+    method = getattr(handler, "watch", None)
+    if callable(method):
+        method(look)
 
 
 def hold(handler: Handler, *, pending: bool) -> None:

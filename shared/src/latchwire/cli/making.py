@@ -13,7 +13,7 @@ import os
 import pwd
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Final
 
@@ -22,13 +22,16 @@ from latchwire.cli import broker_files
 from latchwire.cli.files import Writer
 from latchwire.cli.listeners import Listeners
 from latchwire.config.expiry import Served
-from latchwire.config.home import BUILT_IN_ISSUERS, MANUAL, Config
+from latchwire.config.home import BUILT_IN_ISSUERS, MANUAL, Config, TopicLogin
 from latchwire.config.places import Places
 from latchwire.config.references import RESERVED
 from latchwire.errors import ConfigurationError
 from latchwire.protocol.keys import Key, Keyring
 
 OURS: Final = "# Made by `latchwire init`, and made again when something changed. Without this line it is left alone.\n"
+OTHERS_BYTES: Final = 24
+"""Of a password for what is no part of Latchwire: Tasmota takes 32 characters at most (its page "Commands",
+MqttPassword), which are 24 bytes in base64."""
 _MANUAL_BLOCK: Final = re.compile(r"(?ms)^user manual\n.*?(?=^\s*$)")
 
 _OBSERVER_BLOCK: Final = """
@@ -43,7 +46,7 @@ topic deny latchwire/{name}/+/state
 
 def logins(config: Config) -> tuple[str, ...]:
     """Everybody who has a login at the broker."""
-    return (*config.issuers(), *config.agents, *config.observers, *RESERVED)
+    return (*config.issuers(), *config.agents, *config.observers, *config.logins, *RESERVED)
 
 
 def make_keys(config: Config, places: Places, writer: Writer) -> None:
@@ -81,7 +84,7 @@ def _pair(ring: Keyring, issuer: str, agent: str) -> set[Key]:
 
 
 def make_logins(config: Config, places: Places, writer: Writer) -> dict[str, str]:
-    """Makes the missing passwords (32 random bytes each).
+    """Makes the missing passwords (32 random bytes each; 24 where other makers' firmware has to take them).
 
     Returns:
         All passwords by login.
@@ -90,7 +93,8 @@ def make_logins(config: Config, places: Places, writer: Writer) -> dict[str, str
         ConfigurationError: one that is there cannot be used.
     """
     for name in logins(config):
-        writer.new(places.login(name), f"{secrets.token_urlsafe(32)}\n")
+        size = OTHERS_BYTES if name in config.logins else 32
+        writer.new(places.login(name), f"{secrets.token_urlsafe(size)}\n")
     return {name: places.password(name) for name in logins(config)}
 
 
@@ -111,7 +115,7 @@ def make_broker_files(
     conf = broker_files.render_broker_conf(templates["mosquitto.conf"], port=port, bind=bind)
     texts = {
         "mosquitto.conf": conf + broker_files.more_listeners(listeners),
-        "acl": access_list(templates["acl"], config.issuers(), config.observers),
+        "acl": access_list(templates["acl"], config),
     }
     for name, text in texts.items():
         path = places.broker / name
@@ -159,29 +163,36 @@ def give_to_broker(places: Places) -> None:
             os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def access_list(template: str, issuers: Iterable[str], observers: Iterable[str] = ()) -> str:
-    """The access list with a block for each issuer and each observer that is not built in.
-
-    An issuer's is like that of ``manual``. An observer reads all; unlike `latchwire watch` it tells that it is there.
-    """
+def access_list(template: str, config: Config) -> str:
+    """The access list with a block for each login that is not built in."""
     block = _MANUAL_BLOCK.search(template)
     if block is None:
         return template
-    return template[: block.end()] + own_blocks(template, issuers, observers) + template[block.end() :]
+    return template[: block.end()] + own_blocks(template, config) + template[block.end() :]
 
 
-def own_blocks(template: str, issuers: Iterable[str], observers: Iterable[str]) -> str:
-    """The blocks that the access list gets for issuers and observers of somebody's own."""
+def own_blocks(template: str, config: Config) -> str:
+    """The blocks that the access list gets for somebody's own ingresses and observers, and for other logins.
+
+    An ingress's is like that of ``manual``. An observer reads all; unlike `latchwire watch` it tells that it is there.
+    Other logins have their own topics, and no part in Latchwire's.
+    """
     block = _MANUAL_BLOCK.search(template)
     if block is None:
         return ""
     blocks = [
         "\n" + block[0].replace("user manual\n", f"user {name}\n").replace("/manual/", f"/{name}/")
-        for name in issuers
+        for name in config.issuers()
         if name not in BUILT_IN_ISSUERS
     ]
-    blocks += [_OBSERVER_BLOCK.format(name=name) for name in observers]
+    blocks += [_OBSERVER_BLOCK.format(name=name) for name in config.observers]
+    blocks += [_other_block(name, login) for name, login in config.logins.items()]
     return "".join(blocks)
+
+
+def _other_block(name: str, login: TopicLogin) -> str:
+    lines = [f"topic write {topic}\n" for topic in login.write] + [f"topic read {topic}\n" for topic in login.read]
+    return f"\nuser {name}\n{''.join(lines)}topic deny latchwire/#\n"
 
 
 def holds(text: str, passwords: Mapping[str, str]) -> bool:

@@ -118,7 +118,9 @@ def _agent(name: str, here: place.Place, config: Config, survey: Survey) -> dict
     elif (keys := _keys(name, here, config, survey)) and "trouble" not in part:
         part["trouble"] = keys
     part["devices"] = {device.name: _device(device.name, survey) for device in config.devices_of(name)}
-    if "trouble" in part:  # what its devices were is not what they are
+    if "trouble" in part and not (part["online"] and part.get("troubles")):
+        # What its devices were is not what they are. An agent that is there and tells a trouble, as of one device,
+        # still tells how the others are.
         part["devices"] = {device: {"state": State.UNKNOWN.value} for device in part["devices"]}
     return part
 

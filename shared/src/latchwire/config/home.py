@@ -127,6 +127,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopicLogin:
+    """A login at the broker for what is no part of Latchwire.
+
+    Attributes:
+        write: topic filters that it alone may publish to.
+        read: topic filters that it may subscribe to.
+    """
+
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All of it.
 
@@ -135,6 +148,7 @@ class Config:
         words: by action, or by ``yes``, ``list``, ``help`` and ``ignore``, the words of other languages, as written.
         ingresses: by issuer the settings of its service (``source``, ``postsPerDay`` …); none if not written.
         observers: by name the settings of observers of somebody's own.
+        logins: by name what else may log in to the broker.
         digest: twelve hex digits of the content, by which two services see that they use the same.
     """
 
@@ -145,6 +159,7 @@ class Config:
     words: Mapping[str, tuple[str, ...]]
     ingresses: Mapping[str, Mapping[str, Any]]
     observers: Mapping[str, Mapping[str, Any]]
+    logins: Mapping[str, TopicLogin]
     digest: str
 
     def devices_of(self, agent: str) -> tuple[Device, ...]:

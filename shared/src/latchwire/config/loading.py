@@ -17,6 +17,7 @@ from latchwire.config.home import (
     Device,
     Limit,
     Person,
+    TopicLogin,
     XAccount,
     agent_extract,
 )
@@ -84,6 +85,7 @@ def _config(document: dict[str, Any]) -> Config:
         words=MappingProxyType({action: tuple(words) for action, words in document.get("words", {}).items()}),
         ingresses=_each(document.get("ingresses", {})),
         observers=_each(document.get("observers", {})),
+        logins=MappingProxyType({name: _login(item) for name, item in document.get("logins", {}).items()}),
         digest=digest(document),
     )
     for name in config.agents:
@@ -158,6 +160,10 @@ def _account(written: str | dict[str, str] | None) -> XAccount | None:
     if isinstance(written, str):
         return XAccount(name=written.removeprefix("@"))
     return XAccount(name=written.get("name", "").removeprefix("@"), id=written["id"])
+
+
+def _login(item: dict[str, list[str]]) -> TopicLogin:
+    return TopicLogin(write=tuple(item.get("write", ())), read=tuple(item.get("read", ())))
 
 
 def _said(said: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from latchwire.config import hardware
 from latchwire.config.agent import ALL
+from latchwire.config.filters import overlap
 from latchwire.config.home import BUILT_IN_ISSUERS
 from latchwire.config.identity import whatsapp_id, x_name
 from latchwire.config.negations import no_in
@@ -26,6 +27,7 @@ def problems(document: dict[str, Any]) -> list[str]:
     """What does not fit together, each as ``place: what; cure``."""
     check = _Check(document)
     check.agents()
+    check.logins()
     check.obeys()
     check.devices()
     check.names()
@@ -60,6 +62,30 @@ class _Check:
                 self._tell(["ingresses", name], "the broker needs this name itself; choose another")
         for name in observers & named:
             self._tell(["observers", name], "an ingress or the broker has this name already; choose another")
+
+    def logins(self) -> None:
+        taken = {*RESERVED, *BUILT_IN_ISSUERS, *self._issuers_elsewhere()}
+        taken |= {*self._section("agents"), *self._section("ingresses"), *self._section("observers")}
+        writers: list[tuple[str, str]] = []
+        for name, item in self._items("logins"):
+            if name in taken:
+                self._tell(["logins", name], "Latchwire itself has a login of this name; choose another")
+            for number, topic in enumerate(_texts(item.get("write"))):
+                for other, its in writers:
+                    if other != name and overlap(topic, its):
+                        what = (
+                            f"{other} may write {quoted(its)}, and a topic has one writer; take it from one of the two"
+                        )
+                        self._tell(["logins", name, "write", number], what)
+                writers.append((name, topic))
+
+    def _issuers_elsewhere(self) -> Iterator[str]:
+        """Ingresses that stand in no section of their own."""
+        for _, agent in self._items("agents"):
+            obeys = agent.get("obeys")
+            yield from obeys if isinstance(obeys, dict) else ()
+        for _, person in self._items("people"):
+            yield from (identity.partition(":")[0] for identity in _texts(person.get("identities")))
 
     def obeys(self) -> None:
         for agent, item in self._items("agents"):

@@ -4,6 +4,7 @@
 ``observer``   sees what happens: states, receipts, alerts, who came and went
 ``ingress``    hears somebody and asks for what they said
 ``agent``      all devices of one agent at once, where they share a bus or a connection
+``broker``     a login at the broker for a service that talks MQTT of its own, as a bridge to other makers' devices
 ``bundled``    an agent on its own hardware, from what ``latchwire bundle`` made
 ``words``      how what people write is compared
 ``testing``    for the tests of your own device

@@ -28,6 +28,7 @@ after the other, and a slow device delays no other. It may also have:
 ``settle()``       puts the device into its start state before the network comes up, and returns the state
 ``toggle()``       a switch's own; otherwise the kit reads and sets. A lock's timed toggle is always the kit's
 ``close()``        gives the hardware back
+``watch(look)``    given a function to call, from any thread, when the state changed by itself: the kit polls at once
 ``hold(pending)``  told before a timed unlock, and after it was locked again: to be remembered over a crash
 ``poll()``         instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
 ``poll_seconds``   how often the kit looks by itself (10; 0 for never)
@@ -52,7 +53,18 @@ from latchwire.kit.device import Device
 from latchwire.kit.settings import REQUIRED, Settings
 from latchwire.model import Cause, State
 
-__all__ = ["REQUIRED", "Agent", "AsyncHandler", "Device", "Handler", "Idle", "Settings", "run", "run_together"]
+__all__ = [
+    "REQUIRED",
+    "Agent",
+    "AsyncHandler",
+    "Device",
+    "Handler",
+    "Idle",
+    "Settings",
+    "open_each",
+    "run",
+    "run_together",
+]
 
 _log: Final = logging.getLogger("latchwire.agent")
 
@@ -98,7 +110,7 @@ def run(
         The exit status: 0 after an orderly end.
     """
     return run_together(
-        partial(_open_each, device, simulated),
+        partial(open_each, device=device, simulated=simulated),
         name=name,
         agent_type=agent_type,
         purpose=purpose or (getattr(device, "__doc__", None) or "").partition("\n")[0],
@@ -122,7 +134,8 @@ def run_together(
 ) -> int:
     """The same for devices that share something: one function makes the handlers of all devices of an agent.
 
-    It also decides what a ``simulated`` agent's handlers do. Its handlers block.
+    It also decides what a ``simulated`` agent's handlers do; :func:`open_each` does so as :func:`run` does. Its
+    handlers block, unless :func:`open_each` made them.
 
     Args:
         open_devices: called with each :class:`Agent`; gives the handlers by device name.
@@ -172,8 +185,16 @@ def run_together(
 Make = Callable[[Device], Handler | AsyncHandler]
 
 
-def _open_each(device: Make, simulated: Make | None, agent: Agent) -> Mapping[str, Handler]:
-    """A handler for each device of the agent; those that cannot be made are idle, and told."""
+def open_each(agent: Agent, device: Make, simulated: Make | None = None) -> Mapping[str, Handler]:
+    """A handler for each device of the agent; those that cannot be made are idle, and told.
+
+    For a function that :func:`run_together` is given, once it has what the devices share.
+
+    Args:
+        agent: whose devices.
+        device: called with each :class:`Device`.
+        simulated: the same where config.json calls the agent ``simulated``; a device in memory, if it is left out.
+    """
     make = device
     if agent.simulated:
         from latchwire.kit.simulated import Simulated  # noqa: PLC0415  # only the demo needs it
