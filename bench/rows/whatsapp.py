@@ -16,7 +16,7 @@ PAHO: Final = "a round trip by bare paho"
 SUM: Final = "the Flask route and bare paho's round trip"
 CROWD: Final = 64
 """At once; as many sockets, for one socket's commands stay in order."""
-PEOPLE: Final = 3200
+PEOPLE: Final = 768
 """Nobody may write more than twelve messages at once and one more each five seconds."""
 BATCH: Final = 256
 NOTES: Final = f"""
@@ -82,9 +82,7 @@ def run(lab: Lab) -> Outcome:
     flask = posting(lab, route, "Done", *socket_names(CROWD))
     paho = lab.bare_paho(broker)
     single = {OURS: ours, FLASK: flask, PAHO: paho}
-    found = lab.turns(
-        {name: Variant(worker.measure, 10) for name, worker in single.items()}, rounds=150, seconds=30
-    )
+    found = lab.turns({name: Variant(worker.measure, 10) for name, worker in single.items()}, rounds=150, seconds=30)
     found[SUM] = added(found[FLASK], found[PAHO])
     crowded = lab.turns({OURS: many(ours, CROWD), FLASK: many(flask, CROWD)}, rounds=20, seconds=30)
     checks = (

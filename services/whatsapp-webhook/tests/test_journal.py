@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from latchwire_whatsapp_webhook.journal import Journal, JournalError, New, Repeated, message_id
+from support.broker import wait_until
 
 ACCOUNT, SID = "AC" + "0" * 32, "SM" + "1" * 32
 A_MESSAGE = message_id(ACCOUNT, SID)
@@ -171,6 +172,40 @@ def test_only_the_owner_can_read_it(path: Path, journal: Journal) -> None:
     journal.hear(A_MESSAGE)
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_messages_that_come_while_the_disk_is_busy_share_one_commit(journal: Journal) -> None:
+    journal.check()
+    database = journal._database
+    assert database is not None
+    commits: list[str] = []
+    database.set_trace_callback(lambda words: commits.append(words) if words == "COMMIT" else None)
+    with ThreadPoolExecutor(40) as pool:
+        with journal._lock:  # as while somebody's commit is at it
+            heard = [pool.submit(journal.hear, message_id(ACCOUNT, f"SM{number % 30:032x}")) for number in range(40)]
+            wait_until(lambda: len(journal._due) == 40, "all wait")
+        news = [number for number, each in enumerate(heard[:30]) if each.result(20) == New()]
+        for number in range(30):
+            journal.answered(message_id(ACCOUNT, f"SM{number:032x}"), "the answer")
+        ends = [each.result(20) for each in heard]
+    assert len(news) + ends[30:].count(New()) == 30
+    assert len(commits) == 1 + 30
+
+
+def test_when_the_disk_is_full_none_of_those_who_share_a_commit_is_new(path: Path, journal: Journal) -> None:
+    journal.check()
+    database = journal._database
+    assert database is not None
+    database.execute("PRAGMA max_page_count = 3")
+    with ThreadPoolExecutor(100) as pool:
+        with journal._lock:
+            heard = [pool.submit(journal.hear, message_id(ACCOUNT, f"SM{number:032x}")) for number in range(100)]
+            wait_until(lambda: len(journal._due) == 100, "all wait")
+        errors = [type(each.exception(20)) for each in heard]
+    assert errors == [JournalError] * 100
+    again = Journal(path=path)
+    assert [again.hear(message_id(ACCOUNT, f"SM{number:032x}")) for number in range(100)] == [New()] * 100
+    again.close()
 
 
 def test_it_is_on_the_disk_before_it_is_called_new(path: Path, journal: Journal) -> None:

@@ -1,13 +1,16 @@
 """The memory of every message that was ever heard, so that none is done twice: not after a restart, not in a year.
 
 Twilio's signature holds no time: a request that somebody kept is as good next year as today. So the id of each
-well-signed message is on the disk (SQLite, each write synced) before anything else is done with it, and stays there for
-good, strangers' and unclear ones too: a stranger may be let in later, and a word may get a meaning. It costs about
-250 bytes a message, answer included: 50 messages a day are 5 MB in a year.
+well-signed message is on the disk (SQLite, synced) before anything else is done with it, and stays there for good,
+strangers' and unclear ones too: a stranger may be let in later, and a word may get a meaning. It costs about 250 bytes
+a message, answer included: 50 messages a day are 5 MB in a year.
 
 A message is ``heard``, then ``answered``. One that was heard but not answered was cut off by a crash: it is not done
 again, and whoever sent it is told so. If the memory cannot be written or read, nothing is done: it is never begun anew
 by itself, for that would be forgetting.
+
+A sync takes about a millisecond, so messages that come while the disk is busy share the next one. An answer is written
+but not synced by itself: if the power fails before another message is heard, its message counts as cut off.
 """
 
 import base64
@@ -17,7 +20,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -50,6 +54,15 @@ class Repeated(NamedTuple):
     under_way: bool = False
 
 
+class _Entry:
+    """Something to be written with the next commit; after that, whether it was news, or why it is not written."""
+
+    def __init__(self, message: str, answer: str | None = None) -> None:
+        self.message, self.answer = message, answer
+        self.is_over, self.is_new = False, False
+        self.error: Exception | None = None
+
+
 def message_id(account: str, sid: str, device: str = "") -> str:
     """The id of a message, 52 characters of ``[A-Za-z0-9_-]``; it serves as ``jti`` of the command too.
 
@@ -77,6 +90,7 @@ class Journal:
         self._database: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._under_way: dict[str, threading.Event] = {}
+        self._due: deque[_Entry] = deque()
 
     def hear(self, message: str) -> New | Repeated:
         """Writes the message down, if it was not heard before; a second delivery waits for the first's answer.
@@ -84,13 +98,9 @@ class Journal:
         Raises:
             JournalError: it could not be written down, so it must not be done.
         """
-        with self._lock, self._use() as database:
-            inserted = database.execute(
-                "INSERT INTO message VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", (message, int(time.time()))
-            )
-            if inserted.rowcount == 1:
-                self._under_way[message] = threading.Event()
-                return New()
+        if self._write(_Entry(message)):
+            return New()
+        with self._lock:
             waiting = self._under_way.get(message)
         if waiting is not None:
             waiting.wait(self._patience)
@@ -105,8 +115,7 @@ class Journal:
             JournalError: it could not be written; a repetition is then told that the end is not known.
         """
         try:
-            with self._lock, self._use() as database:
-                database.execute("UPDATE message SET answer = ? WHERE id = ? AND answer IS NULL", (answer, message))
+            self._write(_Entry(message, answer))
         finally:
             waiting = self._under_way.pop(message, None)
             if waiting is not None:
@@ -125,6 +134,34 @@ class Journal:
         """Closes the file."""
         with self._lock:
             self._close()
+
+    def _write(self, entry: _Entry) -> bool:
+        """Has it written, together with what others want written; whether it is news."""
+        self._due.append(entry)
+        with self._lock:
+            if not entry.is_over:  # nobody took it along
+                self._commit([self._due.popleft() for _ in range(len(self._due))])
+        if entry.error is not None:
+            raise JournalError(str(entry.error)) from entry.error
+        return entry.is_new
+
+    def _commit(self, entries: Sequence[_Entry]) -> None:
+        """One transaction: all of it is on the disk after it, or none; needs the lock."""
+        syncs = any(entry.answer is None for entry in entries)
+        try:
+            with self._use() as database:
+                database.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
+                database.execute("BEGIN IMMEDIATE")
+                for entry in entries:
+                    entry.is_new = _write_one(database, entry)
+                database.execute("COMMIT")
+        except JournalError as error:
+            for entry in entries:
+                entry.is_new, entry.error = False, error
+        for entry in entries:
+            if entry.is_new:
+                self._under_way[entry.message] = threading.Event()
+            entry.is_over = True
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
@@ -169,3 +206,13 @@ class Journal:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
         self._database = None
+
+
+def _write_one(database: sqlite3.Connection, entry: _Entry) -> bool:
+    """Whether it was heard for the first time."""
+    if entry.answer is not None:
+        words = "UPDATE message SET answer = ? WHERE id = ? AND answer IS NULL"
+        database.execute(words, (entry.answer, entry.message))
+        return False
+    words = "INSERT INTO message VALUES (?, ?, NULL) ON CONFLICT DO NOTHING"
+    return database.execute(words, (entry.message, int(time.time()))).rowcount == 1
