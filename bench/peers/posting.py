@@ -47,11 +47,6 @@ class Connection:
         """Whether the next request opens it."""
         return self._socket is None
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the next request opens it."""
-        return self._socket is None
-
     def open(self) -> None:
         """Connects, unless it is connected still."""
         if self._socket is not None and select.select([self._socket], [], [], 0)[0]:

@@ -39,7 +39,7 @@ def crowd(house_devices: int) -> dict[str, Any]:
     devices = document["devices"]
     names = socket_names(house_devices)
     for name in names:
-        devices[name] = {"agent": "magiq", "kind": "switch", "deviceId": name.replace("-", "")}
+        devices[name] = {"agent": "magiq", "kind": "switch", "deviceId": name.replace("-", ""), "limit": "none"}
     for index in range(PEOPLE):
         own = names[index % len(names)]
         document["people"][f"p{index}"] = {"whatsapp": number(index), "may": {own: "*", "front-door": ["lock"]}}

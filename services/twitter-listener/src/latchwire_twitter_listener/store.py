@@ -52,6 +52,8 @@ class Store:
         except sqlite3.DatabaseError:
             aside = path.with_suffix(".damaged")
             path.replace(aside)
+            for left in ("-wal", "-shm"):  # they belong to the one that was damaged
+                path.with_name(path.name + left).unlink(missing_ok=True)
             log.warning("The listener's memory was damaged, was set aside as %s and starts anew.", aside.name)
             self._database = self._open()
 
@@ -59,6 +61,7 @@ class Store:
         database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=5)
         try:
             self._path.chmod(0o600)
+            database.execute("PRAGMA journal_mode=WAL")  # one sync a change; a rollback journal takes four
             database.execute("PRAGMA synchronous=FULL")
             database.executescript(_SCHEMA)
         except sqlite3.Error:
