@@ -61,9 +61,9 @@ def webhook_port(house: House) -> str:
     return house.webhook.partition("/whatsapp")[0].rpartition(":")[2]
 
 
-def many(worker: Worker, at_once: int) -> Variant:
+def many(worker: Worker, at_once: int, batch: int = BATCH) -> Variant:
     """So many at once; a sample is the time of one post in a batch, all of it by its size."""
-    return Variant(lambda count: [worker.ask(f"{count} {at_once}")["seconds"] * 1e6 / count], BATCH)
+    return Variant(lambda count: [worker.ask(f"{count} {at_once}")["seconds"] * 1e6 / count], batch)
 
 
 def added(ours: Turns, theirs: Turns) -> list[list[float]]:
