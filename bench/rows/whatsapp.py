@@ -33,16 +33,17 @@ as an error, which ends the row.
 MISSED: Final = "tbd"
 
 
-def crowd(house_devices: int) -> dict[str, Any]:
-    """The example's configuration with so many sockets, and many people who may use one of them each."""
+def crowd(sockets: int, *, door: str | tuple[str, ...] = ("lock",)) -> dict[str, Any]:
+    """The example's configuration with so many sockets, and many people who may use one of them each, and the door."""
     document = example()
     devices = document["devices"]
-    names = socket_names(house_devices)
+    names = socket_names(sockets)
+    devices["front-door"]["limit"] = "none"
     for name in names:
         devices[name] = {"agent": "magiq", "kind": "switch", "deviceId": name.replace("-", ""), "limit": "none"}
     for index in range(PEOPLE):
         own = names[index % len(names)]
-        document["people"][f"p{index}"] = {"whatsapp": number(index), "may": {own: "*", "front-door": ["lock"]}}
+        document["people"][f"p{index}"] = {"whatsapp": number(index), "may": {own: "*", "front-door": door}}
     return document
 
 
