@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from bench.lab import Lab
 from bench.measuring import Variant, in_turns
 from bench.row import Check, Outcome, Row
 from bench.statistics import p50, pooled, ratio
+from support.broker import wait_until
 from support.house import PROGRAMS, House, example
 from support.x_api import FakeX
 from support.x_http import BEARER
@@ -59,10 +60,19 @@ class Starter:
         environment: its environment.
         ready: what its standard error says when it is ready.
         folder: where it runs.
+        before: called before each start, outside the clock.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], ready: str, folder: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        ready: str,
+        folder: Path,
+        before: Callable[[], object],
+    ) -> None:
         self._command, self._environment, self._ready, self._folder = command, environment, ready, folder
+        self._before = before
         self.memory: list[list[float]] = []
 
     def measure(self, count: int) -> list[float]:
@@ -70,6 +80,7 @@ class Starter:
         return [self._once() for _ in range(count)]
 
     def _once(self) -> float:
+        self._before()
         begun = time.perf_counter_ns()
         with subprocess.Popen(
             self._command, env=self._environment, cwd=self._folder, stdin=subprocess.DEVNULL,
@@ -124,16 +135,20 @@ def run(lab: Lab) -> Outcome:
     """Measures."""
     document = example()
     house = lab.house(document)
-    x = FakeX(accounts={"101": "example_john", "102": "example_jane"}, keep_alive=15)
+    x = FakeX(accounts={"101": "example_john", "102": "example_jane"})
     lab.at_end(x.__exit__, None, None, None)
     x.__enter__()
     every = services(house, x)
     starters: dict[str, Starter] = {}
+
+    def x_has_noticed() -> None:  # X counts a connection until it notices that nobody is there
+        wait_until(lambda: x.streams == 0, "X has closed the last stream")
+
     for name, service in every.items():
         program = [str(PROGRAMS / f"latchwire-{name}"), *service.arguments]
-        starters[name] = Starter(program, house.environment() | service.variables, service.ready, house.folder)
+        starters[name] = Starter(program, house.environment() | service.variables, service.ready, house.folder, x_has_noticed)
         alone = [sys.executable, str(IMPORTS), *service.packages]
-        starters[f"{name}'s packages"] = Starter(alone, house.environment(), "ready", house.folder)
+        starters[f"{name}'s packages"] = Starter(alone, house.environment(), "ready", house.folder, x_has_noticed)
     found = in_turns(
         {name: Variant(starter.measure, 1) for name, starter in starters.items()},
         rounds=lab.scaled(ROUNDS, 2), seconds=90, warm_up=1,
