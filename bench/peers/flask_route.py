@@ -5,8 +5,6 @@
 It checks Twilio's signature, answers TwiML, and does nothing else. Asked for anything, it tells its port.
 """
 
-import sys
-
 from flask import Flask, Response, abort, request
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
@@ -41,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

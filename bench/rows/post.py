@@ -2,6 +2,7 @@
 
 import mmap
 import time
+from pathlib import Path
 from typing import Final
 
 from bench.lab import Lab
@@ -40,8 +41,8 @@ The post's id is on the disk before anything is done with it (one sync of about 
 class Chip:
     """The simulated board, looked at from outside."""
 
-    def __init__(self, lab: Lab, house_run: str) -> None:
-        file = open(house_run, "rb")  # noqa: SIM115  # it ends with the row
+    def __init__(self, lab: Lab, board: Path) -> None:
+        file = board.open("rb")
         lab.at_end(file.close)
         self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         lab.at_end(self._memory.close)
@@ -72,7 +73,7 @@ def run(lab: Lab) -> Outcome:
         house.wait_for_log("twitter-listener", words)
     x.wait_for_stream()
     wait_until(lambda: any("example_john" in rule["value"] for rule in x.rules.values()), "the rules are there")
-    chip = Chip(lab, str(house.places.run / "omega.simulated-board"))
+    chip = Chip(lab, house.places.run / "omega.simulated-board")
 
     def measure(count: int) -> list[float]:
         samples = []
@@ -101,4 +102,6 @@ def run(lab: Lab) -> Outcome:
     return Outcome(checks, told, NOTES, (plot,), {})
 
 
-ROW: Final = Row(order=3, name="post", what="post on the stream → relay register", against="the line's arrival", run=run)
+ROW: Final = Row(
+    order=3, name="post", what="post on the stream → relay register", against="the line's arrival", run=run
+)

@@ -99,7 +99,8 @@ class Access:
         """What the person may do now: by device the actions, ``status`` last; no device without any."""
         if person.suspended or _is_over(person.until, now):
             return {}
-        found = {device: self._actions(person, device) for device in self._config.devices}
+        devices, may = self._config.devices, person.may  # a big house has devices that this person may not use
+        found = {name: self._actions(person, name) for name in devices if isinstance(may, str) or name in may}
         return {device: actions for device, actions in found.items() if actions}
 
     def _actions(self, person: Person, device: str) -> tuple[str, ...]:

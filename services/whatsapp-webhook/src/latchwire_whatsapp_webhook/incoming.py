@@ -83,7 +83,8 @@ def read(form: Mapping[str, list[str]]) -> Incoming:
         raise NotAMessageError("its sender is not one of WhatsApp")
     signed = "".join(name + fields[name] for name in sorted(fields))
     for name, begins in _TELLING.items():
-        if len(begins.findall(signed)) != sum(_is(name, begins, field, fields[field]) for field in fields):
+        own = [field for field in fields if field.endswith(name)]  # ``SmsMessageSid`` ends like ``MessageSid``
+        if len(begins.findall(signed)) != sum(begins.match(name + fields[field]) is not None for field in own):
             raise NotAMessageError(f"it could be read with more than one {name}")
     payload = fields.get("ButtonPayload") or fields.get("ListId") or ""
     typed = payload or fields.get("Body", "")
@@ -97,11 +98,6 @@ def read(form: Mapping[str, list[str]]) -> Incoming:
         forwarded=_FORWARDED.search(signed) is not None,
         wordless=not typed.strip() and (fields.get("NumMedia", "0") != "0" or "Latitude" in fields),
     )
-
-
-def _is(name: str, begins: re.Pattern[str], field: str, value: str) -> bool:
-    """Whether this field is one of that name (``SmsMessageSid`` ends like ``MessageSid``)."""
-    return field.endswith(name) and begins.match(name + value) is not None
 
 
 def _identities(fields: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ Texts and the names of devices go through the same function, so that a name in a
 # ruff: noqa: RUF001  (the look-alike letters are what this file is about)
 
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _UNSEEN: Final = dict.fromkeys(
@@ -41,6 +42,7 @@ _PUNCTUATION: Final = frozenset(".,;:-_*()‐‑‒–—―¡、。،।·")
 bold."""
 
 
+@lru_cache(maxsize=32)  # one message is looked at several times
 def tokens(text: str) -> tuple[str, ...]:
     """Cuts the text into tokens, in NFKC and without case; for any text whatever, and never raises."""
     found: list[str] = []
