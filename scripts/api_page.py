@@ -30,6 +30,7 @@ PUBLIC: Final = (
     "latchwire.kit.variables",
     "latchwire.kit.agent",
     "latchwire.kit.bundled",
+    "latchwire.kit.memory",
     "latchwire.kit.state",
     "latchwire.kit.testing",
     "latchwire",
