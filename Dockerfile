@@ -1,5 +1,5 @@
 # One file for every Python service and for the command line. docker-compose.yml says which: `target: command-line`,
-# or SERVICE, the name of a folder in services/.
+# or SERVICE, the name of a folder in services/ (in examples/, with FOLDER=examples).
 ARG PYTHON_IMAGE=python:3.13-slim
 
 # ---- what both need: the virtual environment with the shared distribution, without what that requires
@@ -20,10 +20,11 @@ RUN pip --python /opt/latchwire install --quiet --no-deps --require-hashes --onl
 
 FROM build AS build-service
 ARG SERVICE
-COPY services/${SERVICE}/requirements.lock service/
+ARG FOLDER=services
+COPY ${FOLDER}/${SERVICE}/requirements.lock service/
 RUN pip --python /opt/latchwire install --quiet --no-deps --require-hashes --only-binary :all: \
         -r service/requirements.lock
-COPY services/${SERVICE}/ service/
+COPY ${FOLDER}/${SERVICE}/ service/
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir service-wheels ./service \
  && pip --python /opt/latchwire install --quiet --no-deps service-wheels/*.whl
 
