@@ -50,7 +50,8 @@ def requirements(project: Path) -> set[str]:
 
 def inputs() -> dict[Path, set[str]]:
     """The requirements of each lock, by its path; the union first."""
-    ours = (path for pattern in ("services", "examples", "templates") for path in TOP.glob(f"{pattern}/*/pyproject.toml"))
+    folders = ("services", "examples", "templates")
+    ours = (path for folder in folders for path in TOP.glob(f"{folder}/*/pyproject.toml"))
     projects = [TOP / "shared", *sorted(path.parent for path in ours)]
     each = {project / "requirements.lock": requirements(project) for project in projects}
     build = {line for project in projects for line in read(project)["build-system"]["requires"]}
