@@ -302,6 +302,7 @@ def test_a_clock_that_is_far_back_after_a_start_is_believed_after_ten_minutes(ho
         ({"device": "shed"}, {}, 'there is no device "shed"'),
         ({"action": "on"}, {}, 'a lock knows lock, unlock, toggle, status, and no "on"'),
         ({}, {"confirm": ["lock"]}, "front-door wants lock to be confirmed, and nobody is there who could"),
+        ({}, {"obeys": {"manual": "*"}}, 'write "schedule": {"front-door": ["lock"]} in agents.omega.obeys'),
         ({}, {"suspended": True}, "evening may not lock front-door; look at `may`, `until` and `suspended`"),
         ({}, {"identities": ["schedule:other"]}, 'write "identities": ["schedule:evening"]'),
     ],
@@ -316,7 +317,8 @@ def test_what_cannot_be_done_is_told_at_the_start_and_is_not_done(
     document = copy.deepcopy(dict(DOCUMENT))
     document["ingresses"]["schedule"]["rules"]["evening"].update(rule)
     for name, value in changes.items():
-        where = document["devices"]["front-door"] if name == "confirm" else document["people"]["evening"]
+        places = {"confirm": document["devices"]["front-door"], "obeys": document["agents"]["omega"]}
+        where = places.get(name, document["people"]["evening"])
         where[name] = value
     with House(make_home(document=document), caplog) as house:
         house.agent()

@@ -123,6 +123,10 @@ def objection(rule: Rule, ingress: Ingress) -> str:
         return f'{place}: it opens {rule.device} while nobody looks; if that is meant, write "opens": true'
     if rule.action in device.confirm:
         return f"{place}: {rule.device} wants {rule.action} to be confirmed, and nobody is there who could"
+    obeys = ingress.config.agents[device.agent].obeys
+    if obeys is not None and ingress.issuer not in obeys:
+        grant = f'"{ingress.issuer}": {{"{rule.device}": ["{rule.action}"]}}'
+        return f"{place}: {device.agent} does not obey it; write {grant} in agents.{device.agent}.obeys"
     if person is None:
         return f'{place}: nobody in people has the identity; write "identities": ["{identity}"] and what they may'
     if rule.action not in ingress.usable(person).get(rule.device, ()):
