@@ -31,6 +31,7 @@ PUBLIC: Final = (
     "latchwire.kit.agent",
     "latchwire.kit.broker",
     "latchwire.kit.bundled",
+    "latchwire.kit.memory",
     "latchwire.kit.state",
     "latchwire.kit.testing",
     "latchwire",

@@ -8,6 +8,7 @@
 ``bundled``    an agent on its own hardware, from what ``latchwire bundle`` made
 ``words``      how what people write is compared
 ``testing``    for the tests of your own device
+``memory``     what a service remembers over a restart
 ``variables``  settings and secrets from the environment and ``state/.env``
 
 A service says nothing of MQTT, keys or JSON. Its process comes from here too: signals, logs, health, reload, an orderly

@@ -40,6 +40,7 @@ from typing import Any, Final, NamedTuple
 
 from latchwire import __version__
 from latchwire.access import Access
+from latchwire.config import expiry
 from latchwire.config.environment import prefix
 from latchwire.config.home import Config, Person
 from latchwire.config.places import Places, find
@@ -124,6 +125,7 @@ class Here:
 
     def __init__(self, *, name: str, places: Places, variables: Mapping[str, str]) -> None:
         self.name, self.variables, self.data, self.run_folder = name, variables, places.data, places.run
+        self._places = places
         self._reloading = Reloading(places.config)
         self._access: tuple[Config, Access] | None = None
 
@@ -136,6 +138,11 @@ class Here:
     def settings(self) -> Settings:
         """What ``observers.NAME`` of config.json holds; the service is made anew when it changes."""
         return Settings(self.config.observers.get(self.name, {}), place=f"observers.{self.name}")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the broker beside this state folder: weeks ahead, that its certificate ends."""
+        return expiry.note(self._places)
 
     @property
     def problems(self) -> tuple[str, ...]:
