@@ -120,6 +120,6 @@ def test_a_subscription_that_was_damaged_on_the_way_is_made_again(home: Home, mo
 
 def in_first_filter(login: Login) -> int:
     """A byte of the first filter in the SUBSCRIBE that follows a sender's CONNECT (MQTT 5.0 sections 3.1 and 3.8)."""
-    body = 10 + 6 + (2 + len(login.name) + 33) + (2 + len(login.name)) + (2 + len(login.password))
+    body = 10 + 11 + (2 + len(login.name) + 33) + (2 + len(login.name)) + (2 + len(login.password))
     connect = body + (2 if body < 128 else 3)
     return next(at for at in range(connect + 9, connect + 17) if at % 8 == 1)  # a bit that leaves it a letter

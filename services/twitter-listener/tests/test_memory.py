@@ -215,9 +215,21 @@ def test_who_was_looked_up_while_the_clock_was_ahead_is_looked_up_again(store: S
 def test_the_start_is_never_in_the_future_however_the_clock_is_set() -> None:
     wall, up = [NOW + 1000.0], [50.0]
     start = Start(wall=lambda: wall[0], up=lambda: up[0])
-    assert start.at(NOW + 1000) == NOW + 1000
-    up[0] += 30
-    assert start.at(NOW + 1030) == NOW + 1000
-    assert start.at(NOW) == NOW - 30, "the clock was ahead and is right now"
-    assert start.at(NOW + 9999) == NOW + 1000
-    assert start.at(NOW + 1030) == NOW + 1000, "and it does not stay wrong"
+    assert start.at() == NOW + 1000
+    for shown, begun in ((1030, 1000), (0, -30), (9999, 1000), (1030, 1000)):
+        wall[0], up[0] = NOW + shown, 80.0
+        assert start.at() == NOW + begun
+
+
+def test_a_thread_that_is_kept_waiting_between_the_clocks_obeys_nothing_from_before_the_start() -> None:
+    wall, up = [NOW], [50.0]
+
+    def kept_waiting() -> float:
+        seen = up[0]
+        wall[0] += 5
+        up[0] += 5
+        return seen
+
+    start = Start(wall=lambda: wall[0], up=lambda: up[0])
+    start._up = kept_waiting
+    assert start.at() >= NOW

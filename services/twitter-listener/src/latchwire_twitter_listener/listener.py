@@ -188,7 +188,7 @@ class Listener:
             post,
             self._household,
             now=now,
-            started_at=self._started.at(now),
+            started_at=self._started.at(),
             fresh_seconds=self._settings.limit_seconds,
         )
 

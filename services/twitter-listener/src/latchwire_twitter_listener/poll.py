@@ -152,7 +152,7 @@ class Poll:
         oldest = now - max(120, _LOOK_BACK_ROUNDS * self._every)
         since = self._since.get(user_id, "") if self._asked_at.get(user_id, 0) >= oldest else ""
         # Half a minute earlier, for X refuses a start that its own clock has not reached.
-        begin = max(self._start.at(now) - 30, oldest)
+        begin = max(self._start.at() - 30, oldest)
         start_time = datetime.fromtimestamp(int(begin), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         while not pages or (pages[-1].next_page and len(pages) < _MOST_PAGES):
             left = self._daily_posts - self._billed_today() - returned

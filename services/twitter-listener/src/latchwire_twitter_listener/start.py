@@ -19,8 +19,13 @@ class Start:
     """
 
     def __init__(self, *, wall: Callable[[], float] = time.time, up: Callable[[], float] = since_boot) -> None:
-        self._noted, self._up, self._up_then = wall(), up, up()
+        self._wall, self._up = wall, up
+        self._noted, self._up_then = wall(), up()
 
-    def at(self, now: float) -> float:
-        """When that was, in seconds since 1970 of the clock that shows ``now``; never later than was noted then."""
-        return min(self._noted, now - (self._up() - self._up_then))
+    def at(self) -> float:
+        """When that was, in seconds since 1970 of the clock as it goes now; never later than was noted then.
+
+        Should this thread be kept waiting between the two clocks, it is too late by that, and never too early.
+        """
+        since = self._up() - self._up_then
+        return min(self._noted, self._wall() - since)

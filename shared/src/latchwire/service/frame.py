@@ -189,6 +189,7 @@ class _Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
+        threading.excepthook = self._on_fault
         try:
             listener = control.Control(self._program.run_folder, self._program.name)
         except OSError as error:
@@ -239,6 +240,13 @@ class _Process:
 
     def _on_stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
+        self._wake.set()
+
+    def _on_fault(self, fault: threading.ExceptHookArgs) -> None:
+        """A thread ends by a fault: in a moment, when it has ended, somebody may tell that it hangs."""
+        name = fault.thread.name if fault.thread else ""
+        _log.critical("The thread %s met a fault.", name, exc_info=fault.exc_value)
+        self._look_at = min(self._look_at, time.monotonic() + SETTLE_SECONDS)
         self._wake.set()
 
     def _on_reload(self, _number: int, _frame: object) -> None:
