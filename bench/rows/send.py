@@ -28,8 +28,13 @@ registers is part of that time, where real hardware has its bus.
 another thread than the one that acknowledges, which everything does that works hardware.
 """
 MISSED: Final = """
-Beside the round trip itself ours makes and checks two signatures, hands the command to a worker thread, writes and
-reads the chip, logs a line and publishes the new state.
+Counted in Python instructions (`tests/bench/bounds.json`), a command costs our agent and sender about 20,000, bare
+paho's two ends 8,000. A third of ours is what paho 2.2 does for MQTT 5: it builds the tables of all properties anew
+for every packet that comes. About 2,400 are two signatures made and two checked; the rest is the hand-over to the
+device's thread (so that slow hardware never holds the connection), a line of log and the new state, both after the
+receipt. Next step: a change in paho itself, tables made once a class (patching it from outside would break
+unnoticed); `MQTT_VERSION=3.1.1` does without. A client of our own instead of paho would cost the care of every
+reconnect, keep-alive and TLS fault that it has met.
 """
 
 

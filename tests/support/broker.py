@@ -109,6 +109,13 @@ class Broker:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        if self._process is None:
+            raise AssertionError("the broker was never started")
+        return self._process.pid
+
     def start(self) -> None:
         """Starts it and returns when it accepts connections. The port stays the one of the first start."""
         if self.is_running:

@@ -130,6 +130,8 @@ class _Unhurried(logging.Handler):
 
 def configure(*, level: str = "INFO", form: str = "text", stream: TextIO | None = None) -> None:
     """Sends all logs to ``stream`` (standard error), ``form`` being ``text`` or ``json``."""
+    # None of it stands in a line, and each line asks for it ("Optimization" in the documentation of logging).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = _handler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     root = logging.getLogger()

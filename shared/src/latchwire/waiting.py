@@ -61,10 +61,10 @@ class Wake:
 class Timer:
     """A call that is to come; :meth:`cancel` makes it not come."""
 
-    __slots__ = ("action", "at")
+    __slots__ = ("action", "at", "earliest")
 
-    def __init__(self, at: float, action: Callable[[], None]) -> None:
-        self.at = at
+    def __init__(self, at: float, earliest: float, action: Callable[[], None]) -> None:
+        self.at, self.earliest = at, earliest
         self.action: Callable[[], None] | None = action
 
     def cancel(self) -> None:
@@ -88,7 +88,7 @@ class Timers:
         self._order = itertools.count()
         self._lock = threading.Lock()
         self._wake = Wake()
-        self._stopping = False
+        self._stopping = self._called = False
         self._turned = now()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -105,9 +105,17 @@ class Timers:
                 self._thread.join()
             self._wake.close()
 
-    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
-        """Calls ``action`` once, so many seconds from now."""
-        timer = Timer(now() + seconds, action)
+    def after(self, seconds: float, action: Callable[[], None], *, early: float = 0.0) -> Timer:
+        """Calls ``action`` once, so many seconds from now.
+
+        Args:
+            seconds: how many.
+            action: what to call.
+            early: it may come so much earlier, where the thread is awake for another one: each time that a processor
+                need not wake up counts, on a battery and on a machine with many services.
+        """
+        at = now() + seconds
+        timer = Timer(at, at - early, action)
         with self._lock:
             heapq.heappush(self._heap, (timer.at, next(self._order), timer))
             first = self._heap[0][2] is timer
@@ -126,9 +134,11 @@ class Timers:
             self._turned = now()
             timer, seconds = self._next()
             if timer is None:
-                self._wake.wait(seconds)
-                self._wake.clear()
+                self._called = False
+                if self._wake.wait(seconds):
+                    self._wake.clear()
             elif action := timer.action:
+                self._called = True
                 try:
                     action()
                 except Exception as fault:  # noqa: BLE001  # the one place that keeps timers alive
@@ -140,8 +150,9 @@ class Timers:
                 heapq.heappop(self._heap)
             if not self._heap:
                 return None, LONGEST_SLEEP
-            seconds = self._heap[0][0] - now()
-            if seconds > 0:
+            at = now()
+            seconds = self._heap[0][0] - at
+            if seconds > 0 and not (self._called and self._heap[0][2].earliest <= at):
                 # CLOCK_BOOTTIME runs on while the machine sleeps and poll's clock does not: look again now and then.
                 return None, min(seconds + 0.001, LONGEST_SLEEP)
             return heapq.heappop(self._heap)[2], 0.0

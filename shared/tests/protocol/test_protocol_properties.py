@@ -1,5 +1,6 @@
 """Whatever arrives and in whatever order: what must hold of tokens, windows and topics (hypothesis)."""
 
+import binascii
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +35,22 @@ BYTES = st.one_of(
 def test_any_bytes_are_a_token_or_a_token_error(payload: bytes) -> None:
     with suppress(TokenError):
         of_claims.parse_receipt(parse_claims(split(payload).payload))
+
+
+@given(
+    st.binary(max_size=40).map(encode_part)
+    | st.binary(max_size=6)
+    | st.text("AQgwz09-_+/= \n!", max_size=9).map(str.encode)
+)
+def test_a_part_is_read_only_if_encoding_again_gives_the_same_text(part: bytes) -> None:
+    try:
+        read = decode_part(part)
+    except TokenError:
+        with suppress(binascii.Error):  # the standard library's reader, which passes over what it does not know
+            again = binascii.a2b_base64(part.replace(b"-", b"+").replace(b"_", b"/") + b"=" * (-len(part) % 4))
+            assert encode_part(again) != part
+    else:
+        assert encode_part(read) == part
 
 
 @given(BYTES, st.booleans())

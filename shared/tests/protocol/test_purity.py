@@ -11,7 +11,7 @@ import latchwire.protocol
 
 SOURCE = Path(latchwire.__file__).parent
 CORE = SOURCE / "protocol"
-ALLOWED = {"binascii", "collections.abc", "enum", "functools", "hmac", "json", "math", "re", "typing"}
+ALLOWED = {"binascii", "collections.abc", "enum", "functools", "hmac", "json", "math", "operator", "re", "typing"}
 CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
 

@@ -4,7 +4,6 @@ Its one member is made anew when a credential, a key, an address or ``ingresses.
 Changed people and hashtags are taken over within seconds without that.
 """
 
-import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,8 +23,6 @@ from latchwire_twitter_listener.wishes import ISSUER, settings_of, wishes_of
 NAME: Final = "twitter-listener"
 WAIT_SECONDS: Final = 20.0
 """How long a receipt is waited for; nobody holds a line open for it, so longer than a chat would."""
-LOOK_SECONDS: Final = 2.0
-"""How often config.json is looked at for changed people and hashtags."""
 VARIABLES: Final = ("X_",)
 """How the names of the variables begin that it reads."""
 _LONG_WAIT: Final = 60.0
@@ -55,17 +52,14 @@ class TwitterListener:
             on_ids=self._know,
         )
         self._ids: Mapping[str, str] = {}
-        self._stopping = threading.Event()
-        self._follower = threading.Thread(target=self._follow, name="x-config", daemon=True)
+        self._billed = 0
 
     def start(self) -> None:
         """Listens to X."""
         self._listener.start()
-        self._follower.start()
 
     def stop(self) -> None:
         """Hears nothing more."""
-        self._stopping.set()
         self._listener.stop()
 
     def health(self) -> Health:
@@ -91,18 +85,16 @@ class TwitterListener:
             self._ids = dict(ids)
             self._ingress.know_x_ids(ids)
 
-    def _follow(self) -> None:
+    def look(self) -> None:
         """Takes over changed people and hashtags; an invalid file is told by ``Reloading`` and changes nothing."""
-        billed = 0
-        while not self._stopping.wait(LOOK_SECONDS):
-            before, billed = billed, self._listener.snapshot().billed_today
-            if billed < before:  # it is past midnight, and nothing else may happen that is told
-                self._ingress.publish_status()
-            config = self._ingress.config
-            if config is not self._taken:
-                self._taken = config
-                self._listener.update(wishes_of(config))
-                self._ingress.publish_status()
+        before, self._billed = self._billed, self._listener.snapshot().billed_today
+        config = self._ingress.config
+        if config is not self._taken:
+            self._taken = config
+            self._listener.update(wishes_of(config))
+        elif self._billed >= before:  # else it is past midnight, and nothing else may happen that is told
+            return
+        self._ingress.publish_status()
 
 
 def health_of(snapshot: Snapshot) -> Health:

@@ -21,6 +21,9 @@ from latchwire_whatsapp_webhook.app import LARGEST, PATH, Signing
 THREADS: Final = 128
 """Each may wait twelve seconds for a door."""
 
+LOOP_SECONDS: Final = 30
+"""How long its loop sleeps while nobody asks; waitress's own second would be sixty wake-ups a minute for nothing."""
+
 _log: Final = logging.getLogger("latchwire.whatsapp")
 
 
@@ -91,6 +94,7 @@ class Server:
             expose_tracebacks=False,
             ident=None,
             asyncore_use_poll=True,
+            asyncore_loop_timeout=LOOP_SECONDS,
         )
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 

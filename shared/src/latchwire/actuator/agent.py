@@ -29,10 +29,15 @@ from latchwire.waiting import STALL_SECONDS, Timers, Wake, now
 
 SETTLE_SECONDS: Final = 10.0
 """How long the network waits for outputs to be settled; hardware that hangs longer must not keep the agent silent."""
+LETTERS: Final = 200
+"""Messages that may wait for the broker beside the state of each device."""
 HANG_SECONDS: Final = 60.0
 """A job of a device that takes longer has hung: twenty times what an operation on I2C may take."""
 CLOSE_SECONDS: Final = 3.0
 """How long the end waits for doors to be locked; procd kills after five (procd's term_timeout)."""
+
+TOGETHER_SECONDS: Final = 5.0
+"""So much earlier a look at the hardware may come, where the nonce is renewed then anyway."""
 
 _log = logging.getLogger("latchwire.agent")
 
@@ -104,6 +109,7 @@ class Actuator:
             will=(topics.availability(name), "offline"),
             durable=True,
             session_seconds=2 * config.lifetime,
+            letters=LETTERS + len(config.devices),  # all states are published at a connect
         )
         self._published = Published(
             config=config,
@@ -289,14 +295,18 @@ class Actuator:
 
     def _poll_later(self, name: str) -> None:
         period = of_handler.poll_seconds(self._devices[name].handler)
-        if period > 0:  # at whole multiples, so that many devices wake the processor once
+        if (
+            period == of_handler.POLL_SECONDS
+        ):  # all of them when the nonce is renewed, so that the processor wakes up once
+            self._timers.after(period, lambda: self._poll(name), early=TOGETHER_SECONDS)
+        elif period > 0:  # a period of its own may be there to spread requests; else at whole multiples, together
             self._timers.after(period - now() % period, lambda: self._poll(name))
 
     def _poll(self, name: str) -> None:
         if not self._stopping:
-            if not self._strands.waiting(name):
-                self._strands.submit(name, lambda: self._poll_now(name))
             self._poll_later(name)
+            if not self._strands.waiting(name):  # last: the thread that does it wakes up at once
+                self._strands.submit(name, lambda: self._poll_now(name))
 
     def _poll_now(self, name: str) -> None:
         self._devices[name].poll()

@@ -21,7 +21,8 @@ from typing import Final, Protocol
 from latchwire.errors import ActionError
 from latchwire.model import STATUS, TOGGLE, Cause, Kind, State
 
-POLL_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 60.0
+"""Each look wakes two threads, and whoever asks for ``status`` or an action is told what the hardware reads then."""
 
 _TURN: Final = {State.ON: "off", State.OFF: "on"}
 

@@ -16,7 +16,7 @@ from latchwire.actuator.peers import Peers
 from latchwire.bus import Bus
 from latchwire.config.agent import AgentConfig
 from latchwire.health import Health
-from latchwire.model import State
+from latchwire.model import Cause, State
 from latchwire.waiting import now
 
 
@@ -64,6 +64,7 @@ class Published:
         self._devices, self._nonce, self._verifies, self._health = devices, nonce, verifies, health
         self._states: dict[str, str] = {}
         self._troubles: tuple[str, ...] = ()
+        self._causes: dict[str, tuple[Cause | None, str]] = {}
         self._in_turn = threading.RLock()  # what is read last has to be published last
 
     def everything(self) -> None:
@@ -95,8 +96,16 @@ class Published:
             if "locksIn" in state or news != self._states.get(name):
                 if self._send(topics.state(self._config.name, name), _json(state)):
                     self._states[name] = news
-                if self._health().troubles != self._troubles:
-                    self.status()
+                self._status_of(name, self._devices[name])
+
+    def _status_of(self, name: str, device: Device) -> None:
+        """Publishes the health if this device changed it; else a thousand sockets would be asked at each command."""
+        cause = (device.view.cause, device.view.lacks)
+        if cause == self._causes.get(name, (None, "")):
+            return
+        self._causes[name] = cause
+        if self._health().troubles != self._troubles:
+            self.status()
 
     def _state(self, device: Device) -> tuple[Mapping[str, object], str]:
         """What to publish of a device, and the part of it that is news when it changes."""

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from latchwire.bus import library
 from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
-from latchwire.bus.outbox import Outbox
+from latchwire.bus.outbox import LIMIT, Outbox
 from latchwire.bus.proofs import Proofs
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
 from latchwire.log import Seldom
@@ -27,6 +27,8 @@ from latchwire.waiting import Wake
 
 FAREWELL_SECONDS: Final = 2.0
 """How long the last messages may take at a stop."""
+LINGER_SECONDS: Final = 0.1
+"""How long a durable bus stays after its farewell: who had not heard it yet gets an answer to what they said."""
 PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between attempts to connect; each is drawn between half and one and a half of it."""
 
@@ -47,6 +49,7 @@ class Bus:
         will: topic and payload that the broker publishes, retained, when this client is gone.
         durable: keep the session and what is unsent over a reconnect (an agent), or start clean (a sender).
         session_seconds: how long the broker keeps a durable session (MQTT 5 only).
+        letters: how many messages may be unsent or unacknowledged at a time; more are dropped, and told.
 
     Attributes:
         certificate_note: what to tell a person of the broker's certificate: that its end is near; "" else.
@@ -62,16 +65,18 @@ class Bus:
         will: tuple[str, str] | None = None,
         durable: bool = False,
         session_seconds: int = 0,
+        letters: int = LIMIT,
     ) -> None:
         self._endpoint, self._login, self._listener = endpoint, login, listener
         self._subscriptions, self._will = tuple(subscriptions), will
         self._durable, self._session_seconds = durable, session_seconds
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
-        self._outbox, self._proofs = Outbox(), Proofs(subscriptions)
+        self._outbox, self._proofs = Outbox(letters), Proofs(subscriptions)
         self._client: paho.Client | None = None
         self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = self._hurries = False
         self._asks_again = False
         self._closing_until: float | None = None
+        self._lingers_until: float | None = None
         self._reason = self.certificate_note = ""
         self._turned = self._last_out = time.monotonic()
         self._turn = threading.Lock()
@@ -283,7 +288,7 @@ class Bus:
         # A broker may ask for a shorter one than was offered (MQTT 5.0 section 3.2.2.3.14).
         until = min(last_in, self._last_out) + min(client.keepalive or KEEPALIVE, KEEPALIVE)
         if not self._taken or self._stopping:
-            until = min(until, now + 0.5)
+            until = min(until, now + (0.5 if self._lingers_until is None else LINGER_SECONDS))
         if self._proofs.due is not None:
             until = min(until, self._proofs.due)
         return max(0.1, until - now)
@@ -308,7 +313,10 @@ class Bus:
             self._closing_until = now + FAREWELL_SECONDS
             for topic, payload in self._farewell:
                 self.publish(topic, payload, retained=True)
-        if not self._disconnecting and (self._outbox.is_empty or now > self._closing_until):
+        if self._outbox.is_empty and self._lingers_until is None:
+            self._lingers_until = now + (LINGER_SECONDS if self._farewell and self._durable else 0.0)
+        said = self._outbox.is_empty and self._lingers_until is not None and now >= self._lingers_until
+        if not self._disconnecting and (said or now > self._closing_until):
             self._disconnecting = True
             client.disconnect()
         return now <= self._closing_until + 0.5

@@ -16,8 +16,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from latchwire.bus.outbox import Letter
 from latchwire.bus.words import Endpoint, Login, Subscription
 
-KEEPALIVE: Final = 30
-"""Seconds; the broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
+KEEPALIVE: Final = 33
+"""Seconds: a little more than a nonce lives by default, so that it keeps an agent's connection alive without a PINGREQ.
+
+The broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
 LARGEST: Final = 65_536

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 LIMIT: Final = 200
-"""Letters that may be unsent or unacknowledged at a time."""
+"""Letters that may be unsent or unacknowledged at a time, where nobody says how many."""
 
 
 class Letter(NamedTuple):
@@ -27,9 +27,14 @@ class Letter(NamedTuple):
 
 
 class Outbox:
-    """Letters on their way. Only :meth:`put` may be called from any thread."""
+    """Letters on their way. Only :meth:`put` may be called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        limit: how many may be unsent or unacknowledged at a time.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._lock = threading.Lock()
         self._waiting: deque[Letter] = deque()
         self._sent: dict[int, Letter] = {}
@@ -49,7 +54,7 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """Whether nothing more is taken."""
-        return len(self._waiting) + len(self._sent) >= LIMIT
+        return len(self._waiting) + len(self._sent) >= self._limit
 
     def put(
         self, topic: str, payload: str | bytes, *, retained: bool, expiry: int | None, kept: bool, minor: bool = False

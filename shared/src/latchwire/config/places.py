@@ -84,6 +84,11 @@ class Places(NamedTuple):
         """The hashes of people's PINs, by person."""
         return self.state / "pins.json"
 
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The folders of what a running service reads."""
+        return (self.state, self.config.parent, self.state / "keys", self.state / "logins", self.tls)
+
     def keys(self, name: str) -> Path:
         """The keyring of an ingress or an agent."""
         return self.state / "keys" / name

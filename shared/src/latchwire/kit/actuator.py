@@ -164,6 +164,7 @@ def run_together(
         run_folder=places.run,
         find=agents.find,
         variables=variables_at_start(places),
+        watched=places.watched,
     )
     return main(program, left)
 

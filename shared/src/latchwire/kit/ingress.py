@@ -31,6 +31,7 @@ and it is called again. Or it has ``start()``, which begins to listen elsewhere 
 ``stop()``    ends listening; for ``listen`` it makes that return, if ``ingress.stopping`` does not
 ``health()``  how it is, as :class:`latchwire.health.Health`: what to set, what is away
 ``status()``  what else its status at the broker holds, as a mapping
+``look()``    called when a file may have changed, and now and then: for what it has made of config.json
 
 ``__init__`` may raise :class:`latchwire.errors.ConfigurationError` for what is missing: it is told, and tried again
 within seconds.
@@ -165,6 +166,7 @@ def run(
         run_folder=places.run,
         find=member.find,
         variables=variables_at_start(places),
+        watched=places.watched,
     )
     return main(program, sys.argv[1:] if arguments is None else arguments)
 
@@ -229,6 +231,8 @@ class _AtWork:
         self._ingress.use(keyring, login)
 
     def health(self) -> Health:
+        if callable(getattr(self._service, "look", None)):
+            self._service.look()
         return self._ingress.refresh()
 
     def hung(self) -> str:

@@ -190,6 +190,7 @@ def run(
         run_folder=places.run,
         find=member.find,
         variables=variables_at_start(places),
+        watched=places.watched,
     )
     return main(program, sys.argv[1:] if arguments is None else arguments)
 

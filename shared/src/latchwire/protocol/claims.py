@@ -3,6 +3,7 @@
 ``token`` has seen to JSON, lengths and characters; this module knows what each claim means.
 """
 
+import operator
 import re
 from typing import Final, NamedTuple
 
@@ -15,6 +16,8 @@ NONCE: Final = re.compile(r"[A-Za-z0-9_-]{22}\Z", re.ASCII)
 """128 random bits in base64url."""
 _ACTION: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _JTI: Final = re.compile(r"[A-Za-z0-9_-]{16,64}\Z", re.ASCII)
+_FORMS: Final = re.compile(r"[a-z][a-z0-9-]{0,31} [A-Za-z0-9_-]{16,64} [A-Za-z0-9_-]{22}\Z", re.ASCII)
+"""An action, a jti and a nonce, which have no blank in them: looked at together, as each command is."""
 _LONGEST: Final = 2 * LIFETIME_MOST
 """Seconds: the greatest ``until`` that any agent takes; ``verdict`` holds it against the agent's own lifetime."""
 
@@ -47,7 +50,9 @@ class Command(NamedTuple):
         return self._asdict()
 
 
-_COMMAND_CLAIMS: Final = frozenset(Command._fields)
+_COMMAND_TYPES: Final = (str,) * 6 + (int,) * 2
+_NAMES: Final = {str: "string", int: "integer"}
+_command_values: Final = operator.itemgetter(*Command._fields)
 
 
 def parse_command(claims: Claims, *, issuer: str) -> Command:
@@ -60,24 +65,37 @@ def parse_command(claims: Claims, *, issuer: str) -> Command:
     Raises:
         TokenError: malformed, naming the claim.
     """
-    if claims.keys() != _COMMAND_CLAIMS:
+    try:
+        values = _command_values(claims)
+    except KeyError:
+        values = ()
+    if len(claims) != len(Command._fields) or not values:
         raise _malformed("the claims are not exactly iss, sub, aud, act, jti, nonce, until and iat")
-    iss, sub, aud = _text(claims, "iss"), _text(claims, "sub"), _text(claims, "aud")
-    act, jti, nonce = _text(claims, "act"), _text(claims, "jti"), _text(claims, "nonce")
-    until, iat = _integer(claims, "until"), _integer(claims, "iat")
-    if iss != issuer:
+    if tuple(map(type, values)) != _COMMAND_TYPES:  # no subclasses come from JSON; a boolean is no integer here
+        raise _malformed(_first_of_another_type(values))
+    command = Command._make(values)
+    if command.iss != issuer:
         raise _malformed("iss is not the issuer whose key signed it")
-    if not _is_sub(sub, iss):
+    if not _is_sub(command.sub, issuer):
         raise _malformed("sub is not <issuer>:<id>")
-    if not _ACTION.match(act):
-        raise _malformed("act is not an action's name")
-    if not _JTI.match(jti):
-        raise _malformed("jti is not 16 to 64 characters of base64url")
-    if not NONCE.match(nonce):
-        raise _malformed("nonce is not 22 characters of base64url")
-    if not 1 <= until <= _LONGEST:
+    if not _FORMS.match(f"{command.act} {command.jti} {command.nonce}"):
+        raise _malformed(_first_of_another_form(command))
+    if not 1 <= command.until <= _LONGEST:
         raise _malformed(f"until is not 1 to {_LONGEST} seconds")
-    return Command(iss, sub, aud, act, jti, nonce, until, iat)
+    return command
+
+
+def _first_of_another_type(values: tuple[Value, ...]) -> str:
+    names = zip(Command._fields, values, _COMMAND_TYPES, strict=True)
+    return next(f"{name} is no {_NAMES[wanted]}" for name, value, wanted in names if type(value) is not wanted)
+
+
+def _first_of_another_form(command: Command) -> str:
+    if not _ACTION.match(command.act):
+        return "act is not an action's name"
+    if not _JTI.match(command.jti):
+        return "jti is not 16 to 64 characters of base64url"
+    return "nonce is not 22 characters of base64url"
 
 
 def readable(claims: Claims, *, issuer: str) -> tuple[str, str, str]:

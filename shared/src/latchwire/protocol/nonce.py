@@ -116,8 +116,9 @@ class Windows:
             del window[issuer, jti]
 
     def _window(self, issuer: str, jti: str) -> dict[tuple[str, str], Answered | None] | None:
+        command = issuer, jti
         for commands in self._commands:
-            if (issuer, jti) in commands:
+            if command in commands:
                 return commands
         return None
 

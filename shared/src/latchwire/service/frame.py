@@ -11,6 +11,7 @@ no change of the clock can hurry): whoever keeps the service starts it anew, and
 ``--health`` asks the running process; ``--check`` says what it would start with.
 """
 
+import gc
 import logging
 import os
 import select
@@ -20,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from latchwire import log
 from latchwire.bus import Login
@@ -31,8 +32,15 @@ from latchwire.service import control
 from latchwire.service.setup import Secrets
 from latchwire.waiting import Wake
 
+if TYPE_CHECKING:
+    from latchwire.service.watching import Watch
+
 RELOAD_SECONDS: Final = 5.0
-"""How often a service looks whether what it reads has changed."""
+"""How often a service looks whether what it reads has changed, where nothing tells it."""
+WATCHED_SECONDS: Final = 60.0
+"""How often it looks where the kernel tells it: after what no file tells, and files that lie elsewhere."""
+SETTLE_SECONDS: Final = 0.2
+"""How long after a change it looks: who changes one file often changes more."""
 
 ALARM_SECONDS: Final = 120
 """The main thread has hung if it does not turn for so long; it turns every few seconds, and may end a member first."""
@@ -109,6 +117,7 @@ class Program(NamedTuple):
         run_folder: where its socket is.
         find: looks up its members; raises ConfigurationError.
         variables: the environment, for LOG_LEVEL and LOG_FORMAT.
+        watched: folders whose changes are worth a look at once; none where it looks every few seconds by itself.
     """
 
     name: str
@@ -117,6 +126,7 @@ class Program(NamedTuple):
     run_folder: Path
     find: Callable[[], Found]
     variables: Mapping[str, str]
+    watched: tuple[Path, ...] = ()
 
 
 def main(program: Program, arguments: Sequence[str] | None = None) -> int:
@@ -154,6 +164,14 @@ def _print_check(program: Program) -> int:
     return 0
 
 
+def _watch(folders: Sequence[Path]) -> "Watch | None":
+    try:
+        from latchwire.service import watching  # noqa: PLC0415  # only where something is watched: it costs memory
+    except ImportError:  # a Python without ctypes
+        return None
+    return watching.watch(folders)
+
+
 class _Process:
     """One run of a service."""
 
@@ -162,6 +180,7 @@ class _Process:
         self._wake = Wake()
         self._stopping = self._reload = False
         self._look_at = 0.0
+        self._files = _watch(program.watched) if program.watched else None
         self._running: dict[str, tuple[Member, Running]] = {}
         self._troubles: dict[str, tuple[str, ...]] = {}
         self._notes: tuple[str, ...] = ()
@@ -204,7 +223,12 @@ class _Process:
 
     def _wait(self, listener: control.Control) -> None:
         left = max(0.0, self._look_at - time.monotonic())
-        ready, _, _ = select.select([self._wake.fileno(), listener.fileno()], [], [], left)
+        files = self._files
+        sources = [self._wake.fileno(), listener.fileno(), *([] if files is None else [files.fileno()])]
+        ready, _, _ = select.select(sources, [], [], left)
+        if files is not None and files.fileno() in ready:
+            files.clear()
+            self._look_at = min(self._look_at, time.monotonic() + SETTLE_SECONDS)
         if listener.fileno() in ready:
             listener.answer(self._health())
         if self._wake.fileno() in ready:
@@ -223,6 +247,7 @@ class _Process:
 
     def _look(self) -> None:
         """Looks up the members, and makes them so."""
+        watched = self._files is not None and self._files.renew()  # before it reads: no change is missed
         self._look_at = time.monotonic() + RELOAD_SECONDS
         try:
             found = self._program.find()
@@ -246,7 +271,9 @@ class _Process:
                 self._hand_over(name, member)
             else:
                 self._tell(name, ())
-        self._health()  # a member that is asked how it is takes over what was written meanwhile
+        health = self._health()  # a member that is asked how it is takes over what was written meanwhile
+        if watched and health.ok:  # what is in trouble may be mended by what no file tells, and is tried again soon
+            self._look_at = time.monotonic() + WATCHED_SECONDS
 
     def _start(self, name: str, member: Member) -> None:
         """Makes a member anew; where that cannot be done, the old one goes on."""
@@ -258,6 +285,7 @@ class _Process:
         self._tell(name, ())
         if name in self._running:
             self._running.pop(name)[1].stop()
+            gc.collect()  # its parts hold each other, and files and memory with them, until somebody looks
         _log.info("Starting. %s", member.summary)
         self._running[name] = (member, running)
         running.start()
