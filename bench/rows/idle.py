@@ -20,7 +20,8 @@ NOTES: Final = """
 The real programs with the example's configuration, connected and left alone, all of them in the same minute. A
 wake-up is a voluntary switch of any of a process's threads (`voluntary_ctxt_switches` in `/proc/PID/task/*/status`):
 it slept, and something ended that. An agent's minute holds two new nonces, each with what the broker sends back, and
-looks at its devices' state: a relay agent's every 15 seconds, on one thread; every program's holds its look whether a file has changed.
+looks at its devices' state: a relay agent's every 15 seconds, on one thread; every program's holds its look whether a
+file has changed.
 """
 MISSED: Final = """
 A relay agent's eleven are four looks at the chip, two new nonces, for each of those two answers of the broker, and one

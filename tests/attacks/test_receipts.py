@@ -1,6 +1,7 @@
 """What others say in an agent's name: no person is told that something was done, or was not, by a lie."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -200,6 +201,7 @@ def test_a_receipt_or_state_under_another_login_reaches_nobody(home: Home) -> No
 
 def test_a_receipt_in_an_ingresss_own_subtree_is_not_believed(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Holds: an ingress's login, and its key: it may publish receipts in its own subtree, as its own proof."""
+    caplog.set_level(logging.INFO)
     scene = Scene(home)
     sender = home.sender("whatsapp")
     scene.bolt.gate.clear()

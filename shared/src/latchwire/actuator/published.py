@@ -8,7 +8,7 @@ one publishes none of it.
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from latchwire import topics
 from latchwire.actuator.device import Device
@@ -145,5 +145,4 @@ class Published:
         return not self._peers.is_aside and self._bus.publish(topic, payload, retained=True) is not None
 
 
-def _json(document: Mapping[str, object]) -> str:
-    return json.dumps(document, separators=(",", ":"))
+_json: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one at each call

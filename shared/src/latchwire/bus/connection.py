@@ -261,7 +261,7 @@ class Bus:
             if events.pop(self._wake.fileno(), 0):
                 self._wake.clear()
             if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
-                client.loop_read()
+                library.read(client)
                 last_in = now
                 if library.holds_back(client):
                     self._reason = "the broker sends at QoS 2, which was not asked for"

@@ -16,7 +16,7 @@ from latchwire.health import Health
 from latchwire.log import Seldom, event
 from latchwire.model import Cause
 from latchwire.protocol.claims import Receipt
-from latchwire.protocol.keys import Keyring
+from latchwire.protocol.keys import Key, Keyring
 from latchwire.sender import answer as of
 from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
@@ -332,7 +332,7 @@ class Sender:
 
     def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
         try:
-            receipt, key = verified(address, payload, issuer=self.issuer, keyring=self._believed())
+            receipt, key = self._verified(address, payload)
         except TokenError as error:
             # Whoever may publish there can send as many as they like. While keys are rotated the owner's machine asks
             # with those that this service has not read yet.
@@ -352,11 +352,16 @@ class Sender:
         if late is not None:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
 
-    def _believed(self) -> Keyring:
-        """The keys held now, and those by which commands were signed that are open: a key may leave meanwhile."""
-        with self._changed:
-            waiting = [command.key for command in self._open.values() if not command.has_ended]
-            return Keyring([*waiting, *self._keyring])
+    def _verified(self, address: topics.Address, payload: bytes) -> tuple[Receipt, Key]:
+        """By the keys held now, or by one that open commands were signed with: a key may leave meanwhile."""
+        try:
+            return verified(address, payload, issuer=self.issuer, keyring=self._keyring)
+        except TokenError as error:
+            if error.cause is not Cause.UNKNOWN_KEY:
+                raise
+        with self._changed:  # looks at all commands, so only where it has to: a busy house has thousands
+            left = Keyring(command.key for command in self._open.values() if not command.has_ended)
+        return verified(address, payload, issuer=self.issuer, keyring=left)
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
