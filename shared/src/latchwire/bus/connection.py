@@ -244,6 +244,7 @@ class Bus:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         sock = client.socket()
+        wanted = 0  # what the poll was asked for last
         pending: Callable[[], int] = getattr(sock, "pending", int)  # TLS may hold bytes that a poll does not see
         last_in = self._last_out = begun = misc_at = time.monotonic()
         while sock is not None and sock is client.socket():
@@ -254,13 +255,15 @@ class Bus:
             if self._stopping and not self._go_on_closing(client, now):
                 return
             self._send(client)
-            poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
+            if wanted != (wants := select.POLLIN | (select.POLLOUT if client.want_write() else 0)):
+                poll.register(sock, wants)
+                wanted = wants
             waits_inside = pending() > 0
             seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in)
             events = self._sleep(poll, seconds)
-            if events.pop(self._wake.fileno(), 0):
+            if len(events) > (sock.fileno() in events):
                 self._wake.clear()
-            if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
+            if waits_inside or events.get(sock.fileno(), 0) & ~select.POLLOUT:
                 library.read(client)
                 last_in = now
                 if library.holds_back(client):
