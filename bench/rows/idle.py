@@ -19,12 +19,15 @@ SETTLED: Final = 12.0
 NOTES: Final = """
 The real programs with the example's configuration, connected and left alone, all of them in the same minute. A
 wake-up is a voluntary switch of any of a process's threads (`voluntary_ctxt_switches` in `/proc/PID/task/*/status`):
-it slept, and something ended that. An agent's minute holds two new nonces, each with what the broker sends back, a
-look at its devices' state, and its keep-alive; every program's holds its look whether a file has changed.
+it slept, and something ended that. An agent's minute holds two new nonces, each with what the broker sends back, and
+looks at its devices' state: a relay agent's every 15 seconds, on one thread; every program's holds its look whether a
+file has changed.
 """
 MISSED: Final = """
-Next step: `strace -f` on the idle program shows which thread wakes; what is due at about the same time should be due
-together.
+A relay agent's eleven are four looks at the chip, two new nonces, for each of those two answers of the broker, and one
+look at its files. The looks could be fewer than one in 15 seconds: but a door that is locked by power stands open
+from the moment at which its chip loses its power to the next look, so they stay. Nor are they done by the thread that
+renews the nonce and answers at deadlines: hardware that hangs must not keep it. Next step: none that is worth it.
 """
 
 

@@ -16,14 +16,15 @@ SOCKETS: Final = 1000
 BATCH: Final = 150
 NOTES: Final = """
 A client on a raw socket keeps six commands on their way and publishes the next when an answer comes; its commands are
-signed before the clock starts. The agent verifies, acts (in memory), reads back, signs, logs and publishes the new
+signed before the clock starts. The agent verifies, acts (in memory), reads back, signs, logs, and publishes the new
 state of every command; the nonce rolls by itself after 1,024 of them. The bridge is the real program with 1,000
 sockets in its configuration, all in turn, its cloud simulated in the process. Bare paho answers the same word in
 `on_message`, and does nothing else.
 """
 MISSED: Final = """
 An agent does more for a command than answer it: it verifies, hands over to the device's own thread, reads back,
-signs, writes a line of log and publishes the new state, which is a second publication with its own acknowledgement.
+signs, writes a line of log and publishes the new state, which is a second publication with its own acknowledgement
+(for one device ten times a second while more commands wait for it, and after the last; for a thousand, each its own).
 Half of its instructions are paho's (`tests/bench/bounds.json` counts them), most of those for MQTT 5's properties,
 whose tables paho 2.2 builds anew for every packet that comes. Next step: that change in paho itself (tables made once
 a class).

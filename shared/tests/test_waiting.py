@@ -82,3 +82,55 @@ def test_a_job_that_raises_is_told_and_the_strand_goes_on() -> None:
     wait_until(lambda: bool(done), "the next one is done")
     assert isinstance(faults[0], ValueError)
     strands.stop()
+
+
+def test_a_job_done_on_the_callers_thread_keeps_its_strand_in_order() -> None:
+    strands, gate, done = Strands(workers=2, on_fault=fail), threading.Event(), list[str]()
+
+    def look() -> None:
+        assert gate.wait(20)
+        done.append(threading.current_thread().name)
+
+    caller = threading.Thread(target=lambda: strands.here("door", look), name="looks")
+    caller.start()
+    wait_until(lambda: strands.waiting("door") == 1, "the look has begun")
+    strands.submit("door", lambda: done.append("command"))
+    assert not strands.here("door", lambda: done.append("another look"))
+    strands.submit("lamp", lambda: done.append("lamp"))
+    wait_until(lambda: done == ["lamp"], "another device does not wait")
+    assert strands.longest()[0] == "door"
+    gate.set()
+    wait_until(lambda: done == ["lamp", "looks", "command"], "the command follows the look")
+    assert strands.waiting("door") == 0
+    caller.join()
+    strands.stop()
+
+
+def test_a_job_on_the_callers_thread_that_raises_leaves_its_strand_at_work() -> None:
+    faults, done = list[Exception](), list[str]()
+    strands = Strands(workers=1, on_fault=faults.append)
+    assert strands.here("door", lambda: done.remove("nothing there"))
+    assert isinstance(faults[0], ValueError)
+    strands.submit("door", lambda: done.append("command"))
+    wait_until(lambda: done == ["command"], "it goes on")
+    strands.stop()
+
+
+def test_timers_can_be_left_while_what_they_call_hangs() -> None:
+    timers, gate, called = Timers(on_fault=fail), threading.Event(), list[str]()
+
+    def hang() -> None:
+        assert gate.wait(20)
+        called.append("hangs")
+
+    timers.start()
+    timers.after(0.0, hang)
+    timers.after(0.3, lambda: called.append("never"))
+    wait_until(lambda: timers._called, "it is being called")
+    stopped_at = now()
+    timers.stop(wait=False)
+    assert now() - stopped_at < 1.0
+    gate.set()
+    wait_until(lambda: not timers._thread.is_alive(), "its thread ends by itself")
+    assert called == ["hangs"]
+    assert timers._wake.fileno() == -1, "its descriptors are given back"

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from latchwire.actuator import handler as of_handler
 from latchwire.errors import ActionError
 from latchwire.model import Cause, State
 from latchwire_relay_agent.i2c import LIMIT
@@ -398,3 +399,10 @@ def test_one_pin_that_became_an_input_is_set_up_again_without_moving_the_others(
     assert bench.switch().status() is State.ON
     assert ("OLAT", 3) in bench.written()
     assert all(value == 3 for register, value in bench.written() if register == "OLAT")
+
+
+def test_a_chip_that_lost_its_power_is_looked_at_within_fifteen_seconds() -> None:
+    """A door that is locked by power stands open until then."""
+    lock = Bench(door={**DOOR, "locked": "energised"}).lock()
+    assert 0 < of_handler.poll_seconds(lock) <= 15
+    assert of_handler.polls_in_turn(lock)

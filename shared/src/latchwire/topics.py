@@ -13,6 +13,7 @@ topic's separator, a wildcard or a control character. ``self-test`` is nobody's 
 proves its subscriptions by a message to itself.
 """
 
+import functools
 import re
 from typing import Final, NamedTuple
 
@@ -79,10 +80,16 @@ class Address(NamedTuple):
 
 _SERVICE_KINDS: Final = frozenset(("availability", "status", "nonce", "alert"))
 _DEVICE_KINDS: Final = frozenset(("command", "state"))
+_LONGEST: Final = len(f"{ROOT}/{'-' * 32}/{'-' * 32}/receipt/{'-' * 32}")
 
 
 def parse(topic: str) -> Address | None:
     """Reads a topic; ``None`` if it is none of ours (a part missing, too long or with other characters)."""
+    return _parse(topic) if len(topic) <= _LONGEST else None  # so what is remembered of them stays small
+
+
+@functools.lru_cache(maxsize=64)
+def _parse(topic: str) -> Address | None:
     parts = topic.split("/", 5)
     if parts[0] != ROOT or not all(map(_NAME.match, parts[1:])):
         return None

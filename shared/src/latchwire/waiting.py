@@ -90,7 +90,7 @@ class Timers:
         self._order = itertools.count()
         self._lock = threading.Lock()
         self._wake = Wake()
-        self._stopping = self._called = False
+        self._stopping = self._called = self._left = False
         self._turned = now()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -98,10 +98,13 @@ class Timers:
         """Begins to call."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Calls nothing any more; what is being called is waited for, except from within itself."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Calls nothing any more; what is being called is waited for, except from within itself, if ``wait``."""
+        self._left = not wait and self._thread.is_alive()
         self._stopping = True
         self._wake.set()
+        if self._left:
+            return  # the thread clears up behind itself
         if threading.current_thread() is not self._thread:
             if self._thread.is_alive():  # else it ended already, between the two lines above and this one
                 self._thread.join()
@@ -145,6 +148,8 @@ class Timers:
                     action()
                 except Exception as fault:  # noqa: BLE001  # the one place that keeps timers alive
                     self._on_fault(fault)
+        if self._left:
+            self._wake.close()
 
     def _next(self) -> tuple[Timer | None, float]:
         with self._lock:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from latchwire.actuator import commands as of_commands
 from latchwire.actuator.alerts import Alerts
 from latchwire.actuator.commands import Commands
 from latchwire.actuator.device import Device
@@ -124,3 +125,27 @@ def test_what_nobody_known_signed_gets_no_answer_and_one_alert_without_its_words
     assert bench.receipts == []
     assert len(bench.alerts) == 1
     assert "evil" not in bench.alerts[0]
+
+
+def test_of_a_burst_each_command_is_answered_and_the_last_one_always_tells_the_state(bench: Bench) -> None:
+    told: list[tuple[int, int]] = []
+    bench.commands._on_done = lambda name: told.append((bench.commands._queued[name], bench.handler.unlocked))
+    for number in range(8):
+        bench.hear(jti=f"one-of-a-burst-{number:04}")
+    bench.handler.let.set()
+    wait_until(lambda: told != [] and told[-1][0] == 0, "the last one has told")
+    assert [receipt.cause for _, receipt in bench.receipts] == [None] * 8
+    assert told[-1] == (0, 8)
+    assert len(told) < 8, "they cost a publication each"
+
+
+def test_while_commands_keep_coming_the_state_is_told_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_commands, "STATE_SECONDS", 0.0)
+    told: list[int] = []
+    bench.commands._on_done = lambda name: told.append(bench.commands._queued[name])
+    for number in range(4):
+        bench.hear(jti=f"one-of-a-burst-{number:04}")
+    bench.handler.let.set()
+    wait_until(lambda: told == [3, 2, 1, 0], "each has told")

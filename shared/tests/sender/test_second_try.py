@@ -12,6 +12,7 @@ from latchwire.protocol.keys import Keyring
 from latchwire.protocol.token import parse_claims, split
 from latchwire.sender import Answer, Ending, Sender
 from latchwire.sender.open_command import OpenCommand
+from support.counting import instructions
 from support.tokens import CLAIMS, HEADER, KEY, NONCE, compact, token
 
 JTI = str(CLAIMS["jti"])
@@ -135,3 +136,20 @@ def test_a_second_try_that_cannot_be_sent_leaves_the_refusal_as_the_answer(sende
     sender.connected_now = False
     sender.hear_stale(nonce=NEXT, age=1)
     assert sender.told(command).ending is Ending.REFUSED
+
+
+def test_a_receipt_costs_no_more_while_a_thousand_commands_are_kept(sender: OneSender) -> None:
+    """They are kept for a minute after their end; whoever asks often would wait longer and longer."""
+    first = sender.open()
+    before = instructions(lambda: sender.hear_stale(nonce=NONCE, age=1, over=LATER))
+    for number in range(1000):
+        sender._open[f"{number:022}"] = first
+    assert instructions(lambda: sender.hear_stale(nonce=NONCE, age=1, over=LATER)) <= before
+
+
+def test_a_receipt_by_a_key_that_left_meanwhile_is_still_believed(sender: OneSender) -> None:
+    command = sender.open()
+    sender.use(Keyring())
+    sender.hear_stale(nonce=NEXT, age=0)
+    assert sender.told(command).cause in {Cause.STALE_NONCE, Cause.NO_NONCE, None}
+    assert len(sender.sent) == 2

@@ -14,13 +14,21 @@ from typing import Final
 from latchwire.model import State
 from latchwire_relay_agent.mcp23008 import Board, Channel
 
+POLL_SECONDS: Final = 15.0
+"""A chip that lost its power lets go of its relays: so long may a door that is locked by power stand open."""
+
 
 class _Relay:
     """What both kinds of device share.
 
     Attributes:
         simulated: whether its board is simulated; told in every state and receipt.
+        poll_seconds: how often the kit reads it, though nobody asks.
+        polls_in_turn: tells the kit that a read takes milliseconds.
     """
+
+    poll_seconds = POLL_SECONDS
+    polls_in_turn = True
 
     _states: tuple[State, State]
     """When safe, and when not."""

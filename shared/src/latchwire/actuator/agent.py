@@ -76,6 +76,7 @@ class Actuator:
         self._hang_seconds = hang_seconds
         self._peers = Peers(started=now())
         self._timers = Timers(on_fault=self._fault)
+        self._looks = Timers(on_fault=self._fault)  # may wait for hardware, and nothing else waits for it
         self._strands = Strands(workers=workers, on_fault=self._fault)
         self._alerts = Alerts(
             timers=self._timers, publish=lambda alert: self._bus.publish(topics.alert(config.name), alert)
@@ -144,8 +145,15 @@ class Actuator:
         self._on_every_strand({name: device.settle for name, device in self._devices.items()}, SETTLE_SECONDS)
         self._timers.start()
         self._timers.after(self._config.lifetime, self._roll_in_time)
-        for name in self._devices:
+        periods = {name: of_handler.poll_seconds(device.handler) for name, device in self._devices.items()}
+        in_turn = {name for name, device in self._devices.items() if of_handler.polls_in_turn(device.handler)}
+        for name in self._devices.keys() - in_turn:
             self._poll_later(name)
+        if seconds := min((periods[name] for name in in_turn if periods[name] > 0), default=0.0):
+            self._looks.start()
+            names = [name for name in self._devices if name in in_turn]
+            # Not at the moment of a new nonce, where two threads would wait for each other.
+            self._looks.after(seconds / 2, lambda: self._look_in_turn(names, seconds))
         self._bus.start()
 
     def stop(self) -> None:
@@ -157,6 +165,7 @@ class Actuator:
             self._published.state(name)
         self._bus.stop([] if self._peers.is_aside else [(topics.availability(self._config.name), "offline")])
         self._timers.stop()
+        self._looks.stop(wait=False)
         self._strands.stop()
 
     def _on_every_strand(self, jobs: Mapping[str, Job], seconds: float) -> None:
@@ -188,7 +197,7 @@ class Actuator:
         name, seconds = self._strands.longest()
         if seconds > self._hang_seconds:
             return f"the hardware of {name} for {seconds:.0f} s"
-        if self._timers.seconds_stalled() > STALL_SECONDS:
+        if max(self._timers.seconds_stalled(), self._looks.seconds_stalled()) > STALL_SECONDS:
             return "the timers"
         if self._bus.seconds_stalled() > STALL_SECONDS:
             return "the connection to the broker"
@@ -321,6 +330,12 @@ class Actuator:
         self._to_look.discard(name)  # before it looks: what changes from now on is looked at again
         if not self._stopping:
             self._poll_now(name)
+
+    def _look_in_turn(self, names: Sequence[str], seconds: float) -> None:
+        self._looks.after(seconds, lambda: self._look_in_turn(names, seconds))
+        for name in names:
+            if not self._stopping:
+                self._strands.here(name, partial(self._poll_now, name))
 
     def _poll_now(self, name: str) -> None:
         self._devices[name].poll()

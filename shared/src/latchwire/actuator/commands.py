@@ -28,6 +28,8 @@ QUEUE: Final = 8
 """Commands that may wait for one device; the next one is told ``busy``."""
 DEADLINE_SECONDS: Final = 5.0
 """After so long an action that has not ended is answered ``failed: timeout``."""
+STATE_SECONDS: Final = 0.1
+"""While commands wait for a device, its state is published so often."""
 LINES: Final = 30
 """Of one cause, or of what was done, so many are logged in ten seconds; the others are counted."""
 
@@ -70,6 +72,7 @@ class Commands:
         self._lock = threading.Lock()
         self._seldom = Seldom(most=LINES)
         self._queued = dict.fromkeys(devices, 0)
+        self._told: dict[str, float] = {}
         self._running: dict[str, tuple[float, Accepted]] = {}
         self._watched = False
         self._stopping = False
@@ -148,7 +151,11 @@ class Commands:
         finally:
             with self._lock:
                 self._queued[name] -= 1
-        self._on_done(name)
+                is_last = self._queued[name] == 0
+        # The last one always tells; of a burst the others do now and then, for each costs as much as a receipt.
+        if is_last or now() - self._told.get(name, 0.0) >= STATE_SECONDS:
+            self._told[name] = now()
+            self._on_done(name)
 
     def _watch(self, name: str, accepted: Accepted) -> None:
         with self._lock:

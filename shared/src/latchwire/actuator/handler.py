@@ -15,6 +15,7 @@ It may also have:
 ``close()``       gives the hardware back
 ``simulated``     true if there is no hardware
 ``poll_seconds``  how often the kit reads the state by itself (default: :data:`POLL_SECONDS`)
+``polls_in_turn`` true if reading takes milliseconds, so that one thread can read all such devices one after the other
 """
 
 from collections.abc import Callable
@@ -113,3 +114,8 @@ def poll_seconds(handler: Handler) -> float:
     """How often its state is read although nobody asked."""
     seconds = getattr(handler, "poll_seconds", POLL_SECONDS)
     return float(seconds) if isinstance(seconds, (int, float)) else POLL_SECONDS
+
+
+def polls_in_turn(handler: Handler) -> bool:
+    """Whether one thread reads all such devices, one after the other: one wake-up, however many they are."""
+    return getattr(handler, "polls_in_turn", False) is True

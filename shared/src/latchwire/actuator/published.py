@@ -8,7 +8,7 @@ one publishes none of it.
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from latchwire import topics
 from latchwire.actuator.device import Device
@@ -94,7 +94,8 @@ class Published:
         with self._in_turn:
             state, news = self._state(self._devices[name])
             if "locksIn" in state or news != self._states.get(name):
-                if self._send(topics.state(self._config.name, name), _json(state)):
+                payload = _json(state) if "locksIn" in state else news
+                if self._send(topics.state(self._config.name, name), payload):
                     self._states[name] = news
                 self._status_of(name, self._devices[name])
 
@@ -117,11 +118,10 @@ class Published:
             state["simulated"] = True
         if view.by:
             state["by"] = view.by
-        news = _json(state)
-        if locks_in is not None:
-            state["locksIn"] = locks_in
-            news = _json({**state, "locksIn": None})  # that it locks by itself is news, and so is the end of that
-        return state, news
+        if locks_in is None:
+            return state, _json(state)
+        state["locksIn"] = locks_in
+        return state, _json({**state, "locksIn": None})  # that it locks by itself is news, and so is the end of that
 
     def status(self) -> None:
         """How the agent is."""
@@ -145,5 +145,4 @@ class Published:
         return not self._peers.is_aside and self._bus.publish(topic, payload, retained=True) is not None
 
 
-def _json(document: Mapping[str, object]) -> str:
-    return json.dumps(document, separators=(",", ":"))
+_json: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one at each call

@@ -43,6 +43,19 @@ class Strands:
             else:
                 jobs.append(job)
 
+    def here(self, name: str, job: Job) -> bool:
+        """Runs a job on the caller's own thread, unless that strand has something to do; whether it did."""
+        with self._changed:
+            if name in self._jobs or self._stopping:
+                return False
+            self._jobs[name] = deque()
+            self._begun[name] = now()
+        self._run(job)
+        with self._changed:
+            if self._ended(name):
+                self._wake_one()
+        return True
+
     def waiting(self, name: str) -> int:
         """How many jobs of that strand have not ended."""
         with self._changed:
@@ -82,13 +95,21 @@ class Strands:
                 name = self._ready.popleft()
                 job = self._jobs[name].popleft()
                 self._begun[name] = now()
-            try:
-                job()
-            except Exception as fault:  # noqa: BLE001  # the one place that keeps a device's queue alive
-                self._on_fault(fault)
+            self._run(job)
             with self._changed:
-                del self._begun[name]
-                if self._jobs[name]:
-                    self._ready.append(name)  # this thread takes the next one itself
-                else:
-                    del self._jobs[name]
+                self._ended(name)  # this thread takes the next one itself
+
+    def _run(self, job: Job) -> None:
+        try:
+            job()
+        except Exception as fault:  # noqa: BLE001  # the one place that keeps a device's queue alive
+            self._on_fault(fault)
+
+    def _ended(self, name: str) -> bool:
+        """Notes it, with the lock; whether more is to be done for that device."""
+        del self._begun[name]
+        if self._jobs[name]:
+            self._ready.append(name)
+            return True
+        del self._jobs[name]
+        return False

@@ -8,7 +8,6 @@ it has the *turn*, so no two threads are ever inside paho or its TLS socket. Wha
 import logging
 import math
 import os
-import select
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from latchwire.bus import library
 from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
 from latchwire.bus.outbox import LIMIT, Outbox
 from latchwire.bus.proofs import Proofs
+from latchwire.bus.sleeping import Sleeping
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
 from latchwire.log import Seldom
 from latchwire.waiting import Wake
@@ -221,7 +221,8 @@ class Bus:
             keep = self._session_seconds if self._durable else 0
             library.connect(client, self._endpoint, session_seconds=keep, clean=not (keep and self._has_session))
             self._look_at_certificate(client)
-            self._loop(client)
+            if client.socket() is not None:  # writing CONNECT may have ended it
+                self._loop(client)
         except (OSError, ValueError) as error:  # no such name, a certificate that is not good
             self._reason = f"{where}: {_why(error)}"
         except Exception as fault:  # noqa: BLE001  # paho met what no broker should send; the thread must live
@@ -241,10 +242,8 @@ class Bus:
         self.certificate_note = note
 
     def _loop(self, client: paho.Client) -> None:
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
         sock = client.socket()
-        pending: Callable[[], int] = getattr(sock, "pending", int)  # TLS may hold bytes that a poll does not see
+        sleeping = Sleeping(sock, self._wake, self._turn)
         last_in = self._last_out = begun = misc_at = time.monotonic()
         while sock is not None and sock is client.socket():
             self._turned = now = time.monotonic()
@@ -254,14 +253,10 @@ class Bus:
             if self._stopping and not self._go_on_closing(client, now):
                 return
             self._send(client)
-            poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
-            waits_inside = pending() > 0
+            waits_inside = sleeping.holds
             seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in)
-            events = self._sleep(poll, seconds)
-            if events.pop(self._wake.fileno(), 0):
-                self._wake.clear()
-            if waits_inside or any(event & ~select.POLLOUT for event in events.values()):
-                client.loop_read()
+            if sleeping.until(seconds, writes=client.want_write()) or waits_inside:
+                library.read(client)
                 last_in = now
                 if library.holds_back(client):
                     self._reason = "the broker sends at QoS 2, which was not asked for"
@@ -274,14 +269,6 @@ class Bus:
                     last_in = time.monotonic()
             if self._proofs.due is not None:
                 self._check_proofs(client)
-
-    def _sleep(self, poll: select.poll, seconds: float) -> dict[int, int]:
-        """Waits for events while others may write."""
-        self._turn.release()
-        try:
-            return dict(poll.poll(seconds * 1000))
-        finally:
-            self._turn.acquire()
 
     def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float) -> float:
         """Until paho has to look at its keep-alive (it pings by the older of the two), or something else is due."""

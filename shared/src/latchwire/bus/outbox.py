@@ -84,6 +84,8 @@ class Outbox:
 
     def take(self) -> Letter | None:
         """The next letter to send, if there is one and a connection."""
+        if not self._waiting:  # asked at each turn of the bus, mostly for nothing
+            return None
         with self._lock:
             return self._waiting.popleft() if self._open and self._waiting else None
 

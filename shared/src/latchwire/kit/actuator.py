@@ -31,7 +31,7 @@ after the other, and a slow device delays no other. It may also have:
 ``watch(look)``    given a function to call, from any thread, when the state changed by itself: the kit polls at once
 ``hold(pending)``  told before a timed unlock, and after it was locked again: to be remembered over a crash
 ``poll()``         instead of ``status`` where nobody asked but it is time to look; ``None`` to leave it for now
-``poll_seconds``   how often the kit looks by itself (10; 0 for never)
+``poll_seconds``   how often the kit looks by itself (60; 0 for never)
 
 ``__init__`` touches no hardware. It may raise :class:`latchwire.errors.ConfigurationError` for what is missing: then
 this device is idle, says so, and answers ``failed: not-configured``; the others work.

@@ -93,9 +93,12 @@ def sign(claims: Claims, *, typ: str, kid: str, secret: bytes) -> str:
         kid: ``<issuer>/<generation>``.
         secret: 32 bytes.
     """
-    body = json.dumps(claims, separators=(",", ":")).encode("ascii")
+    body = _encode_json(claims).encode("ascii")
     signed = _encoded_header(typ, kid) + b"." + encode_part(body)
     return (signed + b"." + encode_part(hmac.digest(secret, signed, "sha256"))).decode("ascii")
+
+
+_encode_json: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes one at each call
 
 
 @functools.lru_cache(maxsize=64)

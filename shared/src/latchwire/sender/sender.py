@@ -353,18 +353,15 @@ class Sender:
             threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
 
     def _verified(self, address: topics.Address, payload: bytes) -> tuple[Receipt, Key]:
-        """By the keys held now, or by those that open commands were signed with: a key may leave meanwhile.
-
-        Only a key that is not held any more is looked for in all open commands: of a busy house they are thousands.
-        """
+        """By the keys held now, or by one that open commands were signed with: a key may leave meanwhile."""
         try:
             return verified(address, payload, issuer=self.issuer, keyring=self._keyring)
         except TokenError as error:
             if error.cause is not Cause.UNKNOWN_KEY:
                 raise
-        with self._changed:
-            waiting = Keyring(command.key for command in self._open.values() if not command.has_ended)
-        return verified(address, payload, issuer=self.issuer, keyring=waiting)
+        with self._changed:  # looks at all commands, so only where it has to: a busy house has thousands
+            left = Keyring(command.key for command in self._open.values() if not command.has_ended)
+        return verified(address, payload, issuer=self.issuer, keyring=left)
 
     def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
         """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
