@@ -111,6 +111,10 @@ class House(Home):
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
+    def pid(self, name: str) -> int:
+        """The process of a program that was started."""
+        return self._programs[name].pid
+
     def end(self, name: str) -> None:
         """Ends a program in order."""
         self._programs[name].send_signal(signal.SIGTERM)
