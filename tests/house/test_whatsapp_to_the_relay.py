@@ -277,7 +277,8 @@ def test_a_forged_receipt_and_a_withheld_one_are_no_done(
         assert "unlocked" not in reply.words
         assert reply.words.startswith("I passed it on, but no answer came yet. It may have happened, or may still")
         assert reply.seconds < TWILIO_SECONDS
-        assert house.log("whatsapp-webhook").count("A receipt was not believed.") >= 9
+        # One line for each cause in ten seconds: no key, no good signature, malformed, and not for its topic.
+        assert house.log("whatsapp-webhook").count("A receipt was not believed.") >= 4
         assert twilio.told(john) == []
         agent._answer = lambda agent, command: [
             *forgeries(agent, command),
