@@ -24,10 +24,10 @@ looks at its devices' state: a relay agent's every 15 seconds, on one thread; ev
 file has changed.
 """
 MISSED: Final = """
-A relay agent's eleven are four looks at the chip, two new nonces, for each of those two answers of the broker, and one
-look at its files. The looks could be fewer than one in 15 seconds: but a door that is locked by power stands open
-from the moment at which its chip loses its power to the next look, so they stay. Nor are they done by the thread that
-renews the nonce and answers at deadlines: hardware that hangs must not keep it. Next step: none that is worth it.
+A relay agent's ten or eleven are four looks at the chip, two new nonces, for each of those two answers of the broker,
+and one look at its files. The looks could be fewer than one in 15 seconds: but a door that is locked by power stands
+open from the moment at which its chip loses its power to the next look, so they stay. Nor are they done by the thread
+that renews the nonce and answers at deadlines: hardware that hangs must not keep it. Next step: none that is worth it.
 """
 
 

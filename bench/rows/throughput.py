@@ -16,10 +16,10 @@ SOCKETS: Final = 1000
 BATCH: Final = 150
 NOTES: Final = """
 A client on a raw socket keeps six commands on their way and publishes the next when an answer comes; its commands are
-signed before the clock starts. The agent verifies, acts (in memory), reads back, signs, logs, and publishes the new
-state of every command; the nonce rolls by itself after 1,024 of them. The bridge is the real program with 1,000
-sockets in its configuration, all in turn, its cloud simulated in the process. Bare paho answers the same word in
-`on_message`, and does nothing else.
+signed before the clock starts. The agent verifies, acts (in memory), reads back, signs and answers every command, and
+publishes the state of a device ten times a second while more commands wait for it, and after the last; the nonce rolls
+by itself after 1,024 of them. The bridge is the real program with 1,000 sockets in its configuration, all in turn, its
+cloud simulated in the process. Bare paho answers the same word in `on_message`, and does nothing else.
 """
 MISSED: Final = """
 An agent does more for a command than answer it: it verifies, hands over to the device's own thread, reads back,

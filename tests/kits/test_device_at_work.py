@@ -140,7 +140,7 @@ def test_a_faulty_bus_fails_the_command_makes_the_state_unknown_and_heals(home: 
     chip = SimulatedBus(addresses=(0x27,))
     devices = open_devices(home.agent_config(), wire=chip)
     for handler in devices.values():
-        handler.poll_seconds = 0.2  # type: ignore[union-attr]
+        handler.poll_seconds = 0.2
     home.actuator(devices)
     observer, sender = home.wire(), home.sender()
     chip.unplug()
