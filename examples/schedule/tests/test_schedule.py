@@ -215,7 +215,7 @@ def test_nobody_listening_for_a_minute_is_told_as_what_it_is_and_nothing_follows
     house.clock.go(15)
     house.told("nobody is listening; it is said again")
     house.clock.go(60)
-    house.told("18:00: nobody was listening, and nothing was done. The agent that works this device is not connected.")
+    house.told_in_time("18:00: nobody was listening, and nothing was done. The agent that works this device is not")
     assert "nobody was listening" in house.troubles
     house.agent()
     house.look()
