@@ -108,8 +108,9 @@ class Connection:
             self._socket.sendall(out)
 
     def hear(self) -> Iterator[Publication]:
-        """What has arrived, waiting for at least some bytes."""
-        self._read()
+        """What has arrived, waiting for at least some bytes if there is nothing."""
+        if not self._early:  # what the broker keeps may come in one piece with its SUBACK
+            self._read()
         found, self._early = self._early, []
         yield from found
 
