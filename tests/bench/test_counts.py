@@ -5,7 +5,8 @@ then look at the change again, and write the new counts by
 
     LATCHWIRE_BOUNDS=renew .venv/bin/pytest tests/bench/test_counts.py
 
-Counts that several threads share vary by a few per cent from run to run; their bounds have room for it (``ROOM``).
+Counts that several threads share vary by a few per cent from run to run; their bounds have room for it (``ROOM``). System
+calls vary most, for on a busy machine what comes in one piece elsewhere comes in two: theirs have room for twice as many.
 """
 
 import json
@@ -35,6 +36,8 @@ BOUNDS: Final = Path(__file__).with_name("bounds.json")
 COMMANDS: Final = 20
 ROOM: Final = 1.15
 """For counts of threads, which sleep once more or less often."""
+ROOM_OF_CALLS: Final = 2
+RENEWS: Final = os.environ.get("LATCHWIRE_BOUNDS") == "renew"
 RENEW: Final = "LATCHWIRE_BOUNDS=renew .venv/bin/pytest tests/bench/test_counts.py"
 
 Hold = Callable[..., None]
@@ -176,6 +179,7 @@ def test_agent_and_sender_cost_no_more_instructions_and_system_calls(
         for side, names in (("agent", agent), ("sender", asks))
         for what, counted in (("instructions", threads.instructions), ("system calls", threads.system_calls))
     }
+    counts = {name: count * (ROOM_OF_CALLS if RENEWS and "calls" in name else 1) for name, count in counts.items()}
     hold(f"a command in the kits, {of_this_python}", counts, room=ROOM)
 
 
