@@ -5,8 +5,9 @@ then look at the change again, and write the new counts by
 
     LATCHWIRE_BOUNDS=renew .venv/bin/pytest tests/bench/test_counts.py
 
-Counts that several threads share vary by a few per cent from run to run; their bounds have room for it (``ROOM``). System
-calls vary most, for on a busy machine what comes in one piece elsewhere comes in two: theirs have room for twice as many.
+Counts that several threads share vary by a few per cent from run to run; their bounds have room for it (``ROOM``).
+System calls vary most, for on a busy machine what comes in one piece elsewhere comes in two: theirs have room for
+twice as many.
 """
 
 import json
