@@ -530,27 +530,3 @@ def test_two_hundred_reconnects_leave_no_thread_and_no_descriptor_behind(
     reconnect(200)
     assert threading.active_count() == threads
     assert len([*of_process.iterdir()]) <= descriptors + 1
-
-
-@pytest.mark.parametrize("piece", [1, 7, 4096, 100_000])
-def test_packets_that_come_together_or_in_pieces_are_all_heard_at_once(connect: Buses, piece: int) -> None:
-    """What was read from the socket wakes nobody any more, so nothing of it may be left lying."""
-    topic = b"latchwire/omega/door/command"
-    body = len(topic).to_bytes(2, "big") + topic + b"\x00"
-    packets = b"".join(
-        b"\x30" + bytes([len(body) + 3]) + body + f"{number:03}".encode() for number in range(300)
-    )  # fmt: skip
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
-        ear = Ear()
-        connect(Endpoint(*listener.getsockname()), ear, subscriptions=())
-        peer, _ = listener.accept()
-        with peer:
-            peer.settimeout(3)
-            peer.recv(4096)
-            peer.sendall(b"\x20\x03\x00\x00\x00")
-            wait_until(lambda: ear.events == ["connected", "ready"], "it is connected")
-            for start in range(0, len(packets), piece):
-                peer.sendall(packets[start : start + piece])
-            wait_until(lambda: len(ear.messages) == 300, "all are heard", 10)
-    assert [message.payload for message in ear.messages] == [f"{number:03}".encode() for number in range(300)]

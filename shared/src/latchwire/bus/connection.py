@@ -256,7 +256,7 @@ class Bus:
             waits_inside = sleeping.holds
             seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in)
             if sleeping.until(seconds, writes=client.want_write()) or waits_inside:
-                library.read(client)
+                client.loop_read()
                 last_in = now
                 if library.holds_back(client):
                     self._reason = "the broker sends at QoS 2, which was not asked for"

@@ -22,38 +22,18 @@ KEEPALIVE: Final = 33
 The broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
-AHEAD: Final = 4096
-"""Bytes that are read at once."""
 LARGEST: Final = 65_536
 """Bytes of a packet; ours have a few thousand at most. A larger one is not read, for an Omega has 64 MB."""
 
 
 class _Client(paho.Client):
-    """One that a broker cannot make larger than it is, and that reads what came at once.
-
-    paho asks for a packet's first byte, for each byte of its length, and for the rest: four system calls a packet, at
-    each of which another thread may take the interpreter.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.ahead = b""
-        """What was read and not yet asked for."""
+    """One that a broker cannot make larger than it is."""
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """Called with the length that a packet says it has, before any of it is read."""
         if bufsize > LARGEST:
             raise ConnectionError(f"a packet of {bufsize} bytes")
-        ahead = self.ahead or super()._sock_recv(max(bufsize, AHEAD))
-        self.ahead = ahead[bufsize:]
-        return ahead[:bufsize]
-
-
-def read(client: paho.Client) -> None:
-    """Reads and handles what has come; all of what was taken from the socket, for no poll tells of it any more."""
-    client.loop_read()
-    while isinstance(client, _Client) and client.ahead and client.socket() is not None:
-        client.loop_read()
+        return super()._sock_recv(bufsize)
 
 
 def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> paho.Client:
