@@ -58,9 +58,16 @@ def house(make_house: Callable[..., House]) -> House:
     return house
 
 
+NO_ANSWER = 6
+"""The exit status of `latchwire send`."""
+
+
 def the_owner_gets_an_answer(house: House) -> None:
-    """One of the five endings, and that the door was opened or why not."""
-    done = house.command_line("send", DOOR, "unlock")
+    """That the door was opened, or why not; where no answer came in time, they say it again, twice at most."""
+    for _ in range(3):
+        done = house.command_line("send", DOOR, "unlock")
+        if done.returncode != NO_ANSWER:
+            break
     assert done.returncode in {0, 3}, done.stdout + done.stderr
     said = "UNLOCKED" if done.returncode == 0 else "Refused"
     assert said in done.stdout

@@ -96,12 +96,12 @@ class Scene:
         self.house.whatsapp("unlock the front door", "+15555559999")
 
     def people_post(self) -> None:
-        before = self.house.log("relay-agent").count("who=twitter:101")
+        before = self.house.log("twitter-listener").count("who=twitter:101 outcome=done")
         self.x.post("101", "home #unlock")
         self.x.post("102", "may not #unlock")
         self.x.send(b'{"data": {"id": 5}}\r\nno JSON\r\n')
         self.x.post("101", "good night #lock")
-        self.house.wait_for_log("relay-agent", "who=twitter:101", times=before + 2)
+        self.house.wait_for_log("twitter-listener", "who=twitter:101 outcome=done", times=before + 2)
 
     def others_ask(self) -> None:
         wire = self.house.wire("manual", filters=("latchwire/+/nonce",))
