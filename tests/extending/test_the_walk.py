@@ -1,6 +1,7 @@
 """docs/extending.md, from its first line to its last, in an empty folder, by somebody who does just what it says.
 
-The page's blocks say what they are: ``sh`` is typed, ``sh first-terminal`` stays there until the next such block comes
+The page's blocks say what they are: ``sh`` is typed, ``sh again`` is typed until it prints what the page says (for a
+minute at most, where something takes its time), ``sh first-terminal`` stays there until the next such block comes
 (then Ctrl-C is pressed), ``sh fails`` is to fail, ``python FILE`` is written, and each line of ``output`` is in what
 the block before it printed. ``.venv`` is a copy of this checkout's, so that nothing is downloaded again.
 """
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -50,7 +52,7 @@ class Reader:
         ports = {name: str(free_port()) for name in ("BROKER_PORT", "WEBHOOK_PORT", "DEMO_X_PORT")}
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
         self._environment: Mapping[str, str] = {**kept, **ports}
-        self._said = ""
+        self._said = self._again = ""
 
     @property
     def checkout(self) -> Path:
@@ -62,16 +64,27 @@ class Reader:
         match block.kind, block.about:
             case "sh", "first-terminal":
                 self._run_on(block.text)
+            case "sh", "again":
+                self._again = block.text  # typed where the next block says what to wait for
             case "sh", about:
                 self._type(block.text, fails=about == "fails")
             case "python", file:
                 assert (self.checkout / file).is_file(), f"{file} is to be replaced, and is not there"
                 (self.checkout / file).write_text(block.text)
             case "output", "":
-                for line in block.text.splitlines():
-                    assert line in self._said, f"not said: {line!r}\nbut: {self._said}\n{self.log}"
+                self._expect(block.text.splitlines())
             case other:
                 raise AssertionError(f"nobody knows what to do with {other}")
+
+    def _expect(self, lines: list[str]) -> None:
+        def is_said() -> bool:
+            return all(line in self._said for line in lines)
+
+        if text := self._again:
+            self._again = ""
+            with suppress(AssertionError):  # told below, with what was said
+                wait_until(lambda: self._run(text) == 0 and is_said(), text, 60)
+        assert is_said(), f"not said: {lines}\nbut: {self._said}\n{self.log}"
 
     @property
     def log(self) -> str:
@@ -80,15 +93,20 @@ class Reader:
 
     def _type(self, text: str, *, fails: bool) -> None:
         cloning = not self.checkout.exists()
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text.replace("REPOSITORY", str(TOP))],
-            cwd=self._folder if cloning else self.checkout, env=self._environment, timeout=120, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-        self._said = done.stdout
-        assert (done.returncode != 0) is fails, f"{text}\n{done.stdout}\n{self.log}"
+        status = self._run(text)
+        assert (status != 0) is fails, f"{text}\n{self._said}\n{self.log}"
         if cloning:
             copy_virtual_environment(TOP / ".venv", self.checkout / ".venv")
+
+    def _run(self, text: str) -> int:
+        """The exit status."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text.replace("REPOSITORY", str(TOP))],
+            cwd=self.checkout if self.checkout.exists() else self._folder, env=self._environment, timeout=120,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        self._said = done.stdout
+        return done.returncode
 
     def _run_on(self, text: str) -> None:
         self.press_ctrl_c()

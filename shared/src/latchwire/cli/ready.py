@@ -36,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     here = place.here()
-    expected = [agent.name for agent in here.config.current().agents.values() if agent.runs != "elsewhere"]
+    config = here.config.current()
+    agents = [agent.name for agent in config.agents.values() if agent.runs != "elsewhere"]
+    expected = [*agents, *config.ingresses, *config.observers]
 
     def complete(survey: Survey) -> bool:
         return not survey.trouble and all(survey.online.get(name) for name in expected)
@@ -76,7 +78,7 @@ def _what_next(here: place.Place, missing: list[str]) -> list[str]:
     lines += [
         f"  {prefix}./latchwire watch        see what passes",
         f"  {prefix}./latchwire status       see how all is",
-        *(f"Agent {name} is not there yet; `./latchwire status` says more." for name in missing),
+        *(f"{name} is not there yet; `./latchwire status` says more." for name in missing),
         f"Who may do what stands in {here.places.config}. Ctrl-C here ends all of it.",
         "",
     ]
