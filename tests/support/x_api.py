@@ -43,6 +43,8 @@ class FakeX:
         keep_alive: seconds between keep-alives.
         mute: whether it sends no keep-alives.
         deaf: whether the streams miss what is posted, as on X until new rules count.
+        ahead: seconds that its clock is ahead of this machine's. X tells whole seconds, and a post of the very second
+            in which a listener starts counts as one from before: with one ahead nobody has to wait for the next.
         port: 0 for any that is free.
         host: where it listens.
         consumer: key and secret of the app.
@@ -65,6 +67,7 @@ class FakeX:
         self.ghosts = 0
         self.mute = False
         self.deaf = False
+        self.ahead = 1.0
         self.rate_limit: Mapping[str, str] = {}
         self._faults: dict[str, list[Fault]] = {}
         self._streams: list[queue.SimpleQueue[bytes | Cut]] = []
@@ -118,7 +121,7 @@ class FakeX:
         post: dict[str, object] = {
             "id": post_id,
             "author_id": author,
-            "created_at": written(time.time() - age),
+            "created_at": written(time.time() + self.ahead - age),
             "edit_history_tweet_ids": [post_id],
             "text": text,
         }

@@ -76,8 +76,11 @@ def written(at: float) -> str:
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def moved_to_now(lines: list[bytes], *, newest_age: float = 0) -> list[bytes]:
-    """Sample lines with their times moved to now; the newest one is ``newest_age`` seconds old."""
+def moved_to_now(lines: list[bytes], *, newest_age: float = -1) -> list[bytes]:
+    """Sample lines with their times moved to now; the newest one is ``newest_age`` seconds old.
+
+    By a clock that is a second ahead, as that of :class:`support.x_api.FakeX` is, and for the same reason.
+    """
     times = [
         datetime.fromisoformat(found.decode()).timestamp()
         for line in lines

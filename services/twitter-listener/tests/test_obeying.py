@@ -82,8 +82,11 @@ def test_a_device_that_does_not_obey_retweets_leaves_the_others_alone() -> None:
     assert isinstance(decided(OWN, house), Command)
 
 
-def test_a_post_in_the_second_of_the_start_is_obeyed_for_x_gives_whole_seconds() -> None:
-    assert isinstance(decided(replace(OWN, created_at=NOW), started_at=NOW + 0.9, now=NOW + 2), Command)
+def test_a_post_in_the_second_of_the_start_may_be_from_before_it_for_x_gives_whole_seconds() -> None:
+    ignored = decided(replace(OWN, created_at=NOW), started_at=NOW + 0.1, now=NOW + 2)
+    assert isinstance(ignored, Ignored)
+    assert "before the start" in ignored.reason
+    assert isinstance(decided(replace(OWN, created_at=NOW + 1), started_at=NOW + 0.1, now=NOW + 2), Command)
 
 
 def test_all_versions_of_a_post_make_the_same_command() -> None:

@@ -95,7 +95,7 @@ def decide(
         post: what was heard.
         household: people and hashtags in force.
         now: seconds since 1970.
-        started_at: when this process started; what was posted before that second is never obeyed.
+        started_at: when this process started; what was posted before that, or in that very second, is never obeyed.
         fresh_seconds: how old a post may be.
     """
     person = household.people.get(post.author_id)
@@ -131,10 +131,10 @@ def _foreign(post: Post) -> str:
 
 
 def _late(created_at: float, *, now: float, started_at: float, fresh_seconds: float) -> str:
-    """Why this time of writing is not obeyed; X gives whole seconds, so the start is rounded down."""
+    """Why this time of writing is not obeyed; X gives whole seconds, so what is of the start's own is in doubt."""
     age = now - created_at
     doubt = "(is this machine's clock right?)"
-    if created_at < int(started_at):
+    if created_at < started_at:
         said = "it is from before the start of this service"
         return f"{said}, {age:.0f} seconds old {doubt}" if age > fresh_seconds else said
     if age > fresh_seconds:
