@@ -9,6 +9,7 @@ it runs, and can have a TLS listener beside the plain one. The fixtures ``broker
 what no login of ours may see.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -46,11 +47,28 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) 
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port of the loopback interface that nobody listens on just now, another one each time.
+
+    None of those that the kernel gives to outgoing connections (ip(7), ip_local_port_range), which may take it before
+    whoever asked for it does; nor one that another worker of the same test run may find.
+    """
+    while True:
+        port = next(_ports)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            return port
+
+
+def _ports_of_this_process() -> Iterator[int]:
+    least, end = 16_384, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    each = (end - least) // _WORKERS
+    begin = os.getpid() * 61 % each  # two runs side by side begin at different ones
+    return itertools.cycle(least + worker * each + (begin + number) % each for number in range(each))
+
+
+_WORKERS: Final = 16
+_ports: Final = _ports_of_this_process()
 
 
 class Broker:
