@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,11 +90,10 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     """The demo at work, with a telephone for each of many people."""
     document = quick()
     crowd(document, 60)
-    made = Installation(folder=tmp_path / "here", document=document)
-    made.start_broker()
-    made.start("relay-agent", "magiq-bridge", "whatsapp-webhook")
-    yield made
-    made.close()
+    with closing(Installation(folder=tmp_path / "here", document=document)) as made:
+        made.start_broker()
+        made.start("relay-agent", "magiq-bridge", "whatsapp-webhook")
+        yield made
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,10 @@ def suspend(config: Path, person: str, *, suspended: bool = True) -> None:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(folder=tmp_path / "here")
-    made.start_broker()
-    made.start("relay-agent", "whatsapp-webhook")
-    yield made
-    made.close()
+    with closing(Installation(folder=tmp_path / "here")) as made:
+        made.start_broker()
+        made.start("relay-agent", "whatsapp-webhook")
+        yield made
 
 
 def test_on_whatsapp_and_in_the_shell_the_very_next_word_is_refused_and_others_go_on(
