@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from latchwire.config import schema
+from latchwire.config.loading import load
 from latchwire.config.reloading import Reloading
 from latchwire.errors import ConfigurationError
 
@@ -69,3 +70,11 @@ def test_an_invalid_file_is_told_once_and_the_old_stays_in_force(
 def test_an_invalid_file_at_the_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         Reloading(tmp_path / "config.json")
+
+
+def test_who_looks_again_at_the_same_file_does_not_check_it_again(file: Path) -> None:
+    """A service looks every few seconds, and hundreds of people take a second to check."""
+    first = load(file)
+    assert load(file) is first
+    file.write_text(without_john())
+    assert "john" not in load(file).people

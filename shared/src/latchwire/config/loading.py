@@ -1,6 +1,7 @@
 """Reads the user's config.json: a whole ``Config``, or one error with all that is wrong with it."""
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,11 +41,12 @@ def load(path: Path) -> Config:
     Raises:
         ConfigurationError: with all problems, each ``config.json: place: what; cure``.
     """
-    return parse(strict_json.read(path, path.name, cure="`latchwire init` makes one"), place=path.name)
+    return parse(strict_json.read(path, path.name, cure="`latchwire init` makes one"), path.name)
 
 
-def parse(content: bytes, *, place: str = NAME) -> Config:
-    """The same for bytes that were read already.
+@functools.lru_cache(maxsize=1)
+def parse(content: bytes, place: str = NAME) -> Config:
+    """The same for bytes that were read already; the last result is kept, for a service asks every few seconds.
 
     Raises:
         ConfigurationError: with all problems.
