@@ -154,18 +154,11 @@ class Conversation:
 
     def _confirm(self, asked: Back, message: Incoming, message_key: str, person: Person) -> str:
         """The answer to what was asked; the kit judges it."""
-        ask_back, on_late = self._ask_back, self._late(message, person)
-        if ask_back is None:
+        if self._ask_back is None:
             return replies.NOTHING_TO_CONFIRM
         pin = digits(message.text) if asked.by is Confirm.PIN else ""
-        return self._said(
-            self._asking.call(
-                asked.device,
-                asked.action,
-                lambda: ask_back.confirm(asked, pin=pin, message_id=message_key, on_late=on_late),
-                on_late=on_late,
-            )
-        )
+        late = self._late(message, person)
+        return self._said(self._ask_back.confirm(asked, pin=pin, message_id=message_key, on_late=late))
 
     def _pending(self, person: Person | None) -> Back | None:
         return self._ask_back.pending(person.identity) if self._ask_back and person else None
