@@ -13,6 +13,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from latchwire.bus.client import LARGEST, Client
 from latchwire.bus.outbox import Letter
 from latchwire.bus.words import Endpoint, Login, Subscription
 
@@ -22,18 +23,6 @@ KEEPALIVE: Final = 33
 The broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
-LARGEST: Final = 65_536
-"""Bytes of a packet; ours have a few thousand at most. A larger one is not read, for an Omega has 64 MB."""
-
-
-class _Client(paho.Client):
-    """One that a broker cannot make larger than it is."""
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        """Called with the length that a packet says it has, before any of it is read."""
-        if bufsize > LARGEST:
-            raise ConnectionError(f"a packet of {bufsize} bytes")
-        return super()._sock_recv(bufsize)
 
 
 def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> paho.Client:
@@ -42,7 +31,7 @@ def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str
     Raises:
         ValueError: a file of certificates cannot be used.
     """
-    client = _Client(
+    client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=None if endpoint.mqtt5 else True,
