@@ -10,7 +10,7 @@ LONGEST: Final = 1500
 
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 does not allow (section 2.2), lone surrogates among them."""
 
 
