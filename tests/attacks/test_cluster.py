@@ -9,7 +9,6 @@ import pytest
 from latchwire.bus import Endpoint
 from latchwire.model import Cause
 from latchwire.sender import Ending
-from latchwire.sender.agents import Agents
 from support.broker import wait_until
 from support.handlers import Bolt, Lamp
 from support.home import DOOR, Home
@@ -96,7 +95,7 @@ def test_what_the_broker_stores_a_moment_late_is_asked_for_again(make_home: Call
     bolts = [Bolt() for _ in range(3)]
     for bolt in bolts:
         actuator = home.actuator({DOOR: bolt, "lamp": Lamp()})
-        sender._agents = Agents()  # as if what was retained had come neither live nor kept
+        sender._agents.forget()  # as if what was retained had come neither live nor kept
         assert sender.ask(agent="omega", device=DOOR, action="unlock", sub="manual:x").ending is Ending.DONE
         assert bolt.count("unlock") == 1
         actuator.stop()

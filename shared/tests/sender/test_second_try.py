@@ -42,7 +42,7 @@ class OneSender(Sender):
             key=KEY, agent="omega", device="front-door", action="unlock", sub=str(CLAIMS["sub"]), jti=JTI,
             patience=20.0, on_late=on_late,
         )  # fmt: skip
-        self._open[JTI] = command
+        self._memory.add(command)
         nonce = self._agents.nonce("omega")
         assert nonce is not None
         assert self._publish(command, nonce)
@@ -96,9 +96,9 @@ def test_if_no_other_nonce_comes_the_refusal_is_the_answer(sender: OneSender) ->
 def test_after_its_person_was_told_nothing_was_done_it_is_not_tried_again(sender: OneSender) -> None:
     command = sender.open()
     sender.hear_stale(nonce=NONCE, age=70)
-    waiting = dict(sender._open)
+    waiting = dict(sender._memory._open)
     assert sender.told(command).ending is Ending.REFUSED
-    sender._open.update(waiting)  # the bus's thread was already on its way to it
+    sender._memory._open.update(waiting)  # the bus's thread was already on its way to it
     sender.hear_nonce(NEXT)
     sender.hear_stale(nonce=NEXT, age=1)
     assert len(sender.sent) == 1
@@ -143,7 +143,7 @@ def test_a_receipt_costs_no_more_while_a_thousand_commands_are_kept(sender: OneS
     first = sender.open()
     before = instructions(lambda: sender.hear_stale(nonce=NONCE, age=1, over=LATER))
     for number in range(1000):
-        sender._open[f"{number:022}"] = first
+        sender._memory._open[f"{number:022}"] = first
     assert instructions(lambda: sender.hear_stale(nonce=NONCE, age=1, over=LATER)) <= before
 
 

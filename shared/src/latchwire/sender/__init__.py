@@ -3,8 +3,10 @@
 ``sender``        :class:`Sender`: one issuer's connection
 ``answer``        the five endings
 ``agents``        what was heard of the agents
-``verification``  whether a receipt is an agent's word
 ``open_command``  one command from its signing to its end
+``memory``        all that were published, and what is known never to be done
+``receipts``      what comes of a receipt: an end, or one more try
+``verification``  whether a receipt is an agent's word
 """
 
 from latchwire.sender.answer import Answer, Ending

@@ -11,31 +11,22 @@ from typing import Final
 
 from latchwire import topics
 from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription
-from latchwire.errors import TokenError
 from latchwire.health import Health
-from latchwire.log import Seldom, event
+from latchwire.log import event
 from latchwire.model import Cause
-from latchwire.protocol.claims import Receipt
-from latchwire.protocol.keys import Key, Keyring
+from latchwire.protocol.keys import Keyring
 from latchwire.sender import answer as of
 from latchwire.sender.agents import Agents, HeardNonce
 from latchwire.sender.answer import Answer
+from latchwire.sender.memory import Memory
 from latchwire.sender.open_command import OpenCommand, claimable, random_jti
-from latchwire.sender.verification import verified
+from latchwire.sender.receipts import Receipts
 from latchwire.waiting import STALL_SECONDS, now
 
 CONNECT_SECONDS: Final = 2.0
 """How long asking waits for a connection that is not there, or for what the broker keeps about the agent."""
 MARGIN_SECONDS: Final = 5.0
 """Added to a nonce's lifetime it is the usual patience: then a nonce heard just now can never be too old."""
-LATE_SECONDS: Final = 60.0
-"""How long after its last moment a command is still waited for, since its receipt may be slow."""
-
-TOLD_SECONDS: Final = 600.0
-"""How long it is remembered that nothing was done about a message, and nothing will be."""
-FORGET_SECONDS: Final = 10.0
-"""How often commands that are past that are looked for."""
-
 _log = logging.getLogger("latchwire.sender")
 
 
@@ -63,14 +54,18 @@ class Sender:
     ) -> None:
         self.issuer, self._announce, self._connect_seconds = issuer, announce, connect_seconds
         self.use(keyring)
-        self._agents = Agents()
-        self._open: dict[str, OpenCommand] = {}
-        self._never: dict[str, tuple[float, Answer]] = {}
-        self._look_at = 0.0
+        self._agents, self._memory = Agents(), Memory()
         self._changed = threading.Condition()
+        self._receipts = Receipts(
+            issuer=issuer,
+            lock=self._changed,
+            memory=self._memory,
+            agents=self._agents,
+            keyring=lambda: self._keyring,
+            publish=self._publish,
+        )
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
-        self._seldom = Seldom()
         self.on_connected: Callable[[], None] | None = None
         self._bus = Bus(
             endpoint=endpoint,
@@ -157,7 +152,8 @@ class Sender:
                 agent's nonce lives. The broker drops the command after that time, too (MQTT 5).
             on_late: told the truth if it comes after ``no answer`` was told; on another thread.
         """
-        self._forget_old()
+        with self._changed:
+            self._memory.forget()
         if jti is not None and (again := self._again(jti, wait)) is not None:
             return again
         key = self._keyring.signing(self.issuer, agent)
@@ -175,14 +171,12 @@ class Sender:
             patience=seconds, on_late=on_late,
         )  # fmt: skip
         with self._changed:
-            if command.jti in self._never:
-                return self._never[command.jti][1]
-            twin = self._open.setdefault(command.jti, command)
+            if (told := self._memory.never_done(command.jti)) is not None:
+                return told
+            twin = self._memory.add(command)
             if twin is command and not self._publish(command, nonce):
-                del self._open[command.jti]
                 answer = of.nobody_listening(device, action, Cause.NO_BROKER, self._lost)
-                self._never[command.jti] = now(), answer
-                return answer
+                return self._memory.will_never_be_done(command.jti, answer)
         return self._wait(twin, wait if wait is not None else seconds)
 
     def _again(self, jti: str, wait: float | None, answer: Answer | None = None) -> Answer | None:
@@ -194,11 +188,11 @@ class Sender:
             answer: that nobody listens, if the one who asks found it so.
         """
         with self._changed:
-            twin = self._open.get(jti)
+            twin = self._memory.find(jti)
             if twin is None:
                 if answer is not None:
-                    self._never.setdefault(jti, (now(), answer))
-                return self._never[jti][1] if jti in self._never else None
+                    return self._memory.will_never_be_done(jti, answer)
+                return self._memory.never_done(jti)
         return self._wait(twin, wait if wait is not None else twin.ends_at - now())
 
     def sign(self, *, agent: str, device: str, action: str, sub: str) -> str | Answer:
@@ -252,18 +246,6 @@ class Sender:
             command.is_late = True  # from now on whatever comes is the truth that follows
             return of.no_answer(command.device, command.action, command.latest - now(), command.denied)
 
-    def _forget_old(self) -> None:
-        """Looks at all of them, so not at each command: a busy house has thousands open that were answered long ago."""
-        with self._changed:
-            at = now()
-            if at < self._look_at:
-                return
-            self._look_at = at + FORGET_SECONDS
-            for jti in [jti for jti, command in self._open.items() if at > command.latest + LATE_SECONDS]:
-                del self._open[jti]
-            for jti in [jti for jti, (told, _) in self._never.items() if at > told + TOLD_SECONDS]:
-                del self._never[jti]
-
     # ---------------------------------------------------------------------------- told by the bus
 
     def connected(self) -> None:
@@ -303,7 +285,7 @@ class Sender:
         event(_log, logging.ERROR, "The broker refused a publication: look at its access list.",
               issuer=self.issuer, reason=reason)  # fmt: skip
         with self._changed:
-            for command in self._open.values():
+            for command in self._memory:
                 if command.ticket == ticket:
                     command.denied = f"the broker says that this login may not publish there: {reason}"
                     command.done.set()
@@ -315,7 +297,7 @@ class Sender:
             return
         if address.kind == "receipt":
             if not message.retained:
-                self._heard_receipt(address, message.payload)
+                self._receipts.heard(address, message.payload)
             return
         if address.name not in self._known:
             return  # not ours to ask, and a broker that invents agents fills no memory
@@ -328,63 +310,4 @@ class Sender:
                     self._agents.heard_availability(address.name, b"online")
             self._changed.notify_all()
         if address.kind == "nonce":
-            self._try_again_over_new_nonce(address.name)
-
-    def _heard_receipt(self, address: topics.Address, payload: bytes) -> None:
-        try:
-            receipt, key = self._verified(address, payload)
-        except TokenError as error:
-            # Whoever may publish there can send as many as they like. While keys are rotated the owner's machine asks
-            # with those that this service has not read yet.
-            level = logging.INFO if error.cause is Cause.UNKNOWN_KEY else logging.WARNING
-            self._seldom.event(_log, level, "A receipt was not believed.", kind=error.cause,
-                               device=address.device, reason=error.detail)  # fmt: skip
-            return
-        command = self._open.get(receipt.re)
-        if command is None or receipt.iss != command.aud or key.kid != command.key.kid or not command.believes(receipt):
-            return  # for a process of the same name, or a copy of one that was believed already
-        with self._changed:
-            if command.has_ended or (command.may_try_again(receipt) and self._try_again(command, receipt)):
-                return
-            command.answer = answer = of.from_receipt(receipt, command.device, command.action)
-            late = command.on_late if command.is_late else None
-            command.done.set()
-        if late is not None:
-            threading.Thread(target=late, args=(answer,), name="late-answer", daemon=True).start()
-
-    def _verified(self, address: topics.Address, payload: bytes) -> tuple[Receipt, Key]:
-        """By the keys held now, or by one that open commands were signed with: a key may leave meanwhile."""
-        try:
-            return verified(address, payload, issuer=self.issuer, keyring=self._keyring)
-        except TokenError as error:
-            if error.cause is not Cause.UNKNOWN_KEY:
-                raise
-        with self._changed:  # looks at all commands, so only where it has to: a busy house has thousands
-            left = Keyring(command.key for command in self._open.values() if not command.has_ended)
-        return verified(address, payload, issuer=self.issuer, keyring=left)
-
-    def _try_again(self, command: OpenCommand, receipt: Receipt) -> bool:
-        """Over the current nonce that the refusal carries; if that is the same one, over the next one heard."""
-        known = self._agents.nonce(command.agent)
-        if known is None:
-            return False
-        nonce = command.nonce_of(receipt, lifetime=known.lifetime)
-        if nonce is None and command.is_new(known.value):
-            nonce = known  # it came before the refusal did
-        if nonce is None:
-            command.wants_nonce = True
-            command.answer = of.from_receipt(receipt, command.device, command.action)  # if no other nonce comes
-            return True
-        event(_log, logging.INFO, "It was late, trying once more.", device=command.device, command=command.jti)
-        command.answer = None  # it may have waited for another nonce, with its refusal ready
-        return self._publish(command, nonce)
-
-    def _try_again_over_new_nonce(self, agent: str) -> None:
-        with self._changed:
-            nonce = self._agents.nonce(agent)
-            for command in self._open.values():
-                wanted = command.wants_nonce and command.agent == agent and not (command.is_late or command.is_over)
-                if wanted and nonce is not None and command.is_new(nonce.value):
-                    refusal, command.answer = command.answer, None
-                    if not self._publish(command, nonce):
-                        command.answer = refusal
+            self._receipts.heard_nonce(address.name)
