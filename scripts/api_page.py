@@ -185,7 +185,8 @@ def _meaning(member: enum.Enum) -> str:
 
 
 def _value(item: object) -> str:
-    return f"``{item!r}``"
+    """As Python writes it, but for the modules of its classes, which are nobody's to import from."""
+    return f"``{re.sub(r'latchwire[a-z_.]*[.](?=[A-Z])', '', repr(item))}``"
 
 
 def _of_constant(name: str, module: ModuleType) -> str:
