@@ -30,9 +30,9 @@ RUN: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
 del sys.argv[1:]
-from latchwire.bus import connection
+from latchwire.bus import attempts
 from latchwire_relay_agent.omega import main
-connection.PAUSES = (0.01,)  # a thousand reconnects in a minute
+attempts.PAUSES = (0.01,)  # a thousand reconnects in a minute
 sys.exit(main())
 """
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription, library
+from latchwire.bus import Bus, Endpoint, Login, Message, Proof, Subscription, keepalive, library
+from latchwire.bus import attempts as of_attempts
 from latchwire.bus import connection as of_connection
 from support.broker import Broker, wait_until
 from support.wire import Wire
@@ -82,7 +83,7 @@ def connect() -> Iterator[Buses]:
 
 @pytest.fixture(autouse=True)
 def _quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(of_connection, "PAUSES", (0.05, 0.1))
+    monkeypatch.setattr(of_attempts, "PAUSES", (0.05, 0.1))
 
 
 def observer(broker: Broker) -> Wire:
@@ -286,9 +287,9 @@ def test_attempts_are_spread(monkeypatch: pytest.MonkeyPatch, connect: Buses) ->
     waits: list[float] = []
     real = Bus._pause
 
-    def pause(bus: Bus, longest: float) -> None:
-        waits.append(longest)
-        real(bus, longest)
+    def pause(bus: Bus, seconds: float) -> None:
+        waits.append(seconds)
+        real(bus, seconds)
 
     monkeypatch.setattr(Bus, "_pause", pause)
     with socket.socket() as nobody:
@@ -298,7 +299,8 @@ def test_attempts_are_spread(monkeypatch: pytest.MonkeyPatch, connect: Buses) ->
         connect(Endpoint("127.0.0.1", nobody.getsockname()[1]), ear)
         wait_until(lambda: len(ear.reasons) >= 20, "it goes on trying")
         took = time.monotonic() - begun
-    assert waits[1:] == [0.1] * (len(waits) - 1)  # it stays at the longest one
+    assert all(0.05 <= seconds <= 0.15 for seconds in waits[1:])  # it stays about the longest one
+    assert len({*waits}) > 10, "a whole street's services come back one after the other"
     assert took >= 19 * 0.1 * 0.5
 
 
@@ -428,7 +430,7 @@ def test_a_missing_ca_file_is_told_by_its_name_and_looked_for_again(
 def test_an_idle_connection_wakes_only_for_its_keep_alive_and_stays(
     broker: Broker, connect: Buses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (library, of_connection):
+    for module in (library, of_connection, keepalive):
         monkeypatch.setattr(module, "KEEPALIVE", 1)
     wakes: list[float] = []
     real = select.poll
@@ -458,7 +460,7 @@ def test_an_idle_connection_wakes_only_for_its_keep_alive_and_stays(
 def test_a_broker_that_hangs_is_noticed_by_the_keep_alive(
     broker: Broker, connect: Buses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (library, of_connection):
+    for module in (library, of_connection, keepalive):
         monkeypatch.setattr(module, "KEEPALIVE", 1)
     ear = Ear()
     bus = connect(broker, ear)
@@ -510,7 +512,7 @@ def test_stop_is_quick_without_a_broker_and_bounded_with_one_that_hangs(broker: 
 def test_two_hundred_reconnects_leave_no_thread_and_no_descriptor_behind(
     broker: Broker, connect: Buses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_connection, "PAUSES", (0.01,))
+    monkeypatch.setattr(of_attempts, "PAUSES", (0.01,))
     ear = Ear()
     bus = connect(broker, ear, durable=True, session_seconds=60)
     of_process = Path("/proc/self/fd")

@@ -11,29 +11,21 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
 from latchwire.bus import library
-from latchwire.bus.library import CONNECT_SECONDS, KEEPALIVE
+from latchwire.bus.attempts import Attempts, why
+from latchwire.bus.farewell import FAREWELL_SECONDS, Farewell
+from latchwire.bus.keepalive import KEEPALIVE, KeepAlive
+from latchwire.bus.library import CONNECT_SECONDS
 from latchwire.bus.outbox import LIMIT, Outbox
 from latchwire.bus.proofs import Proofs
 from latchwire.bus.sleeping import Sleeping
 from latchwire.bus.words import Endpoint, Listener, Login, Message, Subscription
 from latchwire.log import Seldom
 from latchwire.waiting import Wake
-
-FAREWELL_SECONDS: Final = 2.0
-"""How long the last messages may take at a stop."""
-LINGER_SECONDS: Final = 0.1
-"""How long a durable bus stays after its farewell: who had not heard it yet gets an answer to what they said."""
-PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds between attempts to connect; each is drawn between half and one and a half of it."""
-
-MISC_SECONDS: Final = 0.1
-"""How often paho looks at its keep-alive while there is much to do."""
 
 _log = logging.getLogger("latchwire.bus")
 
@@ -73,16 +65,17 @@ class Bus:
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
         self._outbox, self._proofs = Outbox(letters), Proofs(subscriptions)
         self._client: paho.Client | None = None
-        self._taken = self._ready = self._has_session = self._stopping = self._disconnecting = self._hurries = False
-        self._asks_again = False
-        self._closing_until: float | None = None
-        self._lingers_until: float | None = None
+        self._taken = self._ready = self._has_session = self._stopping = self._hurries = self._asks_again = False
         self._reason = self.certificate_note = ""
-        self._turned = self._last_out = time.monotonic()
+        self._turned = time.monotonic()
+        self._alive = KeepAlive()
         self._turn = threading.Lock()
         self._wake, self._stopped = Wake(), Wake()
         self._seldom = Seldom()
-        self._farewell: Sequence[tuple[str, str]] = ()
+        self._last_words: Sequence[tuple[str, str]] = ()
+        self._farewell = Farewell(
+            self._outbox, say=self._say_last_words, lingers=lambda: durable and bool(self._last_words)
+        )
         self._thread = threading.Thread(target=self._run, name=f"bus-{login.name}", daemon=True)
 
     @property
@@ -108,9 +101,9 @@ class Bus:
             self._login, self._hurries = login, True
             self._wake.set()
 
-    def stop(self, farewell: Sequence[tuple[str, str]] = ()) -> None:
-        """Publishes the farewell (topic and payload, retained) if connected, and disconnects; at most seconds."""
-        self._farewell, self._stopping = farewell, True
+    def stop(self, last_words: Sequence[tuple[str, str]] = ()) -> None:
+        """Publishes the last words (topic and payload, retained) if connected, and disconnects; at most seconds."""
+        self._last_words, self._stopping = last_words, True
         self._wake.set()
         if not self._thread.is_alive():
             self._wake.close()
@@ -187,19 +180,18 @@ class Bus:
     # ------------------------------------------------------------------------------- the thread
 
     def _run(self) -> None:
-        attempts = 0
+        attempts = Attempts()
         with self._turn:  # given away only while it sleeps in `_loop`
             while not self._stopping:
-                was_connected = self._serve()
-                attempts = 0 if was_connected else attempts + 1
+                pause = attempts.pause(was_connected=self._serve())
                 if not self._stopping:
                     self._tell(self._listener.lost, self._reason)
-                    self._pause(PAUSES[min(attempts, len(PAUSES) - 1)])
+                    self._pause(pause)
             self._wake.close()
         self._stopped.set()
 
     def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds * (0.5 + int.from_bytes(os.urandom(2)) / 0xFFFF)
+        until = time.monotonic() + seconds
         while not self._stopping and not self._hurries and (left := until - time.monotonic()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
@@ -210,7 +202,8 @@ class Bus:
         self._turned = time.monotonic()
         where = f"{self._endpoint.host}:{self._endpoint.port}"
         self._reason = "the broker ended the connection"
-        self._taken = self._disconnecting = False
+        self._taken = False
+        self._farewell.begin()
         self._proofs.begin()
         try:
             # A new one each time: paho's sends by itself what an older connection left, after what is newer.
@@ -224,7 +217,7 @@ class Bus:
             if client.socket() is not None:  # writing CONNECT may have ended it
                 self._loop(client)
         except (OSError, ValueError) as error:  # no such name, a certificate that is not good
-            self._reason = f"{where}: {_why(error)}"
+            self._reason = f"{where}: {why(error)}"
         except Exception as fault:  # noqa: BLE001  # paho met what no broker should send; the thread must live
             self._reason = f"{where}: what it sends cannot be understood ({type(fault).__name__})"
             _log.debug("Where it was:", exc_info=True)
@@ -244,38 +237,31 @@ class Bus:
     def _loop(self, client: paho.Client) -> None:
         sock = client.socket()
         sleeping = Sleeping(sock, self._wake, self._turn)
-        last_in = self._last_out = begun = misc_at = time.monotonic()
+        self._alive, begun = KeepAlive(), time.monotonic()
         while sock is not None and sock is client.socket():
             self._turned = now = time.monotonic()
             if not self._taken and now - begun > CONNECT_SECONDS:
                 self._reason = "the broker does not answer"
                 return
-            if self._stopping and not self._go_on_closing(client, now):
+            if self._stopping and not (self.is_connected and self._farewell.go_on(now, client.disconnect)):
                 return
             self._send(client)
             waits_inside = sleeping.holds
-            seconds = 0 if waits_inside else self._seconds_to_sleep(client, now, last_in)
+            seconds = 0 if waits_inside else self._seconds_to_sleep(client, now)
             if sleeping.until(seconds, writes=client.want_write()) or waits_inside:
                 client.loop_read()
-                last_in = now
+                self._alive.heard()
                 if library.holds_back(client):
                     self._reason = "the broker sends at QoS 2, which was not asked for"
                     return
-            if time.monotonic() >= misc_at:
-                writing = client.want_write()
-                client.loop_misc()
-                misc_at = time.monotonic() + MISC_SECONDS
-                if client.want_write() and not writing:  # a PINGREQ: paho counts from it, too
-                    last_in = time.monotonic()
+            self._alive.look(client)
             if self._proofs.due is not None:
                 self._check_proofs(client)
 
-    def _seconds_to_sleep(self, client: paho.Client, now: float, last_in: float) -> float:
-        """Until paho has to look at its keep-alive (it pings by the older of the two), or something else is due."""
-        # A broker may ask for a shorter one than was offered (MQTT 5.0 section 3.2.2.3.14).
-        until = min(last_in, self._last_out) + min(client.keepalive or KEEPALIVE, KEEPALIVE)
+    def _seconds_to_sleep(self, client: paho.Client, now: float) -> float:
+        until = self._alive.due(client)
         if not self._taken or self._stopping:
-            until = min(until, now + (0.5 if self._lingers_until is None else LINGER_SECONDS))
+            until = min(until, now + self._farewell.seconds)
         if self._proofs.due is not None:
             until = min(until, self._proofs.due)
         return max(0.1, until - now)
@@ -290,23 +276,11 @@ class Bus:
             self._outbox.sent(library.publish(client, self._endpoint, letter), letter)
         if client.want_write():
             client.loop_write()
-            self._last_out = time.monotonic()
+            self._alive.said()
 
-    def _go_on_closing(self, client: paho.Client, now: float) -> bool:
-        """Says farewell, and disconnects once all is acknowledged; whether the loop still has something to do."""
-        if not self.is_connected:
-            return False
-        if self._closing_until is None:
-            self._closing_until = now + FAREWELL_SECONDS
-            for topic, payload in self._farewell:
-                self.publish(topic, payload, retained=True)
-        if self._outbox.is_empty and self._lingers_until is None:
-            self._lingers_until = now + (LINGER_SECONDS if self._farewell and self._durable else 0.0)
-        said = self._outbox.is_empty and self._lingers_until is not None and now >= self._lingers_until
-        if not self._disconnecting and (said or now > self._closing_until):
-            self._disconnecting = True
-            client.disconnect()
-        return now <= self._closing_until + 0.5
+    def _say_last_words(self) -> None:
+        for topic, payload in self._last_words:
+            self.publish(topic, payload, retained=True)
 
     # --------------------------------------------------------------------------- paho's callbacks
 
@@ -378,11 +352,3 @@ class Bus:
             sentence = f"A fault in handling a message: {type(fault).__name__}."
             self._seldom.event(_log, logging.ERROR, sentence, kind="fault", fault=repr(fault))
             _log.debug("Where it was:", exc_info=True)
-
-
-def _why(error: Exception) -> str:
-    """What is wrong with a certificate, or what the operating system says, or the error's own words."""
-    of_certificate = getattr(error, "verify_message", "")
-    if of_certificate:
-        return f"its certificate is not good: {of_certificate}"
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

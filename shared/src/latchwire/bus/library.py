@@ -14,13 +14,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from latchwire.bus.client import LARGEST, Client
+from latchwire.bus.keepalive import KEEPALIVE
 from latchwire.bus.outbox import Letter
 from latchwire.bus.words import Endpoint, Login, Subscription
 
-KEEPALIVE: Final = 33
-"""Seconds: a little more than a nonce lives by default, so that it keeps an agent's connection alive without a PINGREQ.
-
-The broker takes a silent client for gone after one and a half times that (MQTT 5.0 section 3.1.2.10)."""
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
 
