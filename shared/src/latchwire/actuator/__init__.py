@@ -6,6 +6,7 @@ A service gives one handler for each of its devices and knows nothing of MQTT, k
 ``agent``     :class:`Actuator`: the whole at work
 ``commands``  from a delivery to a receipt
 ``device``    one device, its relock and its view
+``looks``     when its state is read although nobody asked
 ``strands``   work for many devices on few threads
 ``published`` what is kept published for others
 ``alerts``    what could not be answered

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Final
 
 from latchwire import topics
-from latchwire.actuator import handler as of_handler
 from latchwire.actuator.alerts import Alerts
 from latchwire.actuator.commands import DEADLINE_SECONDS, Commands
 from latchwire.actuator.device import Device
 from latchwire.actuator.handler import Handler
+from latchwire.actuator.looks import Looks
 from latchwire.actuator.peers import ASIDE_SECONDS, ASSERT_SECONDS, Peer, Peers
 from latchwire.actuator.published import About, Published
 from latchwire.actuator.strands import Job, Strands
@@ -35,9 +35,6 @@ HANG_SECONDS: Final = 60.0
 """A job of a device that takes longer has hung: twenty times what an operation on I2C may take."""
 CLOSE_SECONDS: Final = 3.0
 """How long the end waits for doors to be locked; procd kills after five (procd's term_timeout)."""
-
-TOGETHER_SECONDS: Final = 5.0
-"""So much earlier a look at the hardware may come, where the nonce is renewed then anyway."""
 
 _log = logging.getLogger("latchwire.agent")
 
@@ -76,13 +73,18 @@ class Actuator:
         self._hang_seconds = hang_seconds
         self._peers = Peers(started=now())
         self._timers = Timers(on_fault=self._fault)
-        self._looks = Timers(on_fault=self._fault)  # may wait for hardware, and nothing else waits for it
         self._strands = Strands(workers=workers, on_fault=self._fault)
         self._alerts = Alerts(
             timers=self._timers, publish=lambda alert: self._bus.publish(topics.alert(config.name), alert)
         )
         self._devices = {name: self._new_device(name, handlers[name]) for name in config.devices}
-        self._to_look: set[str] = set()
+        self._looks = Looks(
+            devices=self._devices,
+            strands=self._strands,
+            timers=self._timers,
+            on_looked=self._changed,
+            on_fault=self._fault,
+        )
         self._unproved: Sequence[str] = ()
         self._lost = "not connected yet"
         self._stopping = False
@@ -140,32 +142,24 @@ class Actuator:
 
     def start(self) -> None:
         """Settles all devices, then connects; returns at once after that."""
-        for name, device in self._devices.items():
-            of_handler.watch(device.handler, partial(self._look, name))
+        self._looks.watch()
         self._on_every_strand({name: device.settle for name, device in self._devices.items()}, SETTLE_SECONDS)
         self._timers.start()
         self._timers.after(self._config.lifetime, self._roll_in_time)
-        periods = {name: of_handler.poll_seconds(device.handler) for name, device in self._devices.items()}
-        in_turn = {name for name, device in self._devices.items() if of_handler.polls_in_turn(device.handler)}
-        for name in self._devices.keys() - in_turn:
-            self._poll_later(name)
-        if seconds := min((periods[name] for name in in_turn if periods[name] > 0), default=0.0):
-            self._looks.start()
-            names = [name for name in self._devices if name in in_turn]
-            # Not at the moment of a new nonce, where two threads would wait for each other.
-            self._looks.after(seconds / 2, lambda: self._look_in_turn(names, seconds))
+        self._looks.start()
         self._bus.start()
 
     def stop(self) -> None:
         """Locks what was opened for a time, gives the hardware back, and disconnects; within a few seconds."""
         self._stopping = True
+        self._looks.stop()
         self._commands.stop()
         self._on_every_strand({name: device.close for name, device in self._devices.items()}, CLOSE_SECONDS)
         for name in self._devices:
             self._published.state(name)
         self._bus.stop([] if self._peers.is_aside else [(topics.availability(self._config.name), "offline")])
         self._timers.stop()
-        self._looks.stop(wait=False)
+        self._looks.close()
         self._strands.stop()
 
     def _on_every_strand(self, jobs: Mapping[str, Job], seconds: float) -> None:
@@ -304,42 +298,6 @@ class Actuator:
     def _roll(self) -> None:
         if self._commands.roll() and not self._stopping:  # after its good-bye it would seem to be there
             self._published.nonce()
-
-    def _poll_later(self, name: str) -> None:
-        period = of_handler.poll_seconds(self._devices[name].handler)
-        if (
-            period == of_handler.POLL_SECONDS
-        ):  # all of them when the nonce is renewed, so that the processor wakes up once
-            self._timers.after(period, lambda: self._poll(name), early=TOGETHER_SECONDS)
-        elif period > 0:  # a period of its own may be there to spread requests; else at whole multiples, together
-            self._timers.after(period - now() % period, lambda: self._poll(name))
-
-    def _poll(self, name: str) -> None:
-        if not self._stopping:
-            self._poll_later(name)
-            if not self._strands.waiting(name):  # last: the thread that does it wakes up at once
-                self._strands.submit(name, lambda: self._poll_now(name))
-
-    def _look(self, name: str) -> None:
-        """A handler says that its state may have changed; however often it does, one look waits."""
-        if not self._stopping and name not in self._to_look:
-            self._to_look.add(name)
-            self._strands.submit(name, partial(self._look_now, name))
-
-    def _look_now(self, name: str) -> None:
-        self._to_look.discard(name)  # before it looks: what changes from now on is looked at again
-        if not self._stopping:
-            self._poll_now(name)
-
-    def _look_in_turn(self, names: Sequence[str], seconds: float) -> None:
-        self._looks.after(seconds, lambda: self._look_in_turn(names, seconds))
-        for name in names:
-            if not self._stopping:
-                self._strands.here(name, partial(self._poll_now, name))
-
-    def _poll_now(self, name: str) -> None:
-        self._devices[name].poll()
-        self._published.state(name)
 
     # --------------------------------------------------------------------------------- told
 
