@@ -1,5 +1,6 @@
 """An observer of somebody's own: typed events, marked verified or retained, and nothing that it does stalls another."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from latchwire import topics
+from latchwire.config.loading import load
 from latchwire.errors import ConfigurationError
 from latchwire.kit.observer import MOST_WAITING, Event, Here, make
 from latchwire.sender import Ending
@@ -157,6 +159,20 @@ def test_it_tells_others_that_it_is_there_and_away(make_home: MakeHome, tmp_path
     wire.wait_for(topics.status("diary"), lambda heard: b'"service":"diary"' in heard.payload)
     program.end()
     wire.wait_for(topics.availability("diary"), lambda heard: heard.payload == b"offline")
+
+
+def test_its_status_names_the_configuration_in_force_whatever_changed_in_it(make_home: MakeHome, tmp_path: Path) -> None:
+    home = make_home(document=DOCUMENT)
+    wire = home.wire()
+    observe(home, tmp_path, BLOCKING)
+
+    def told() -> object:
+        heard = wire.on(topics.status("diary"))
+        return json.loads(heard[-1].payload)["config"] if heard else None
+
+    wait_until(lambda: told() == load(home.places.config).digest, "it told which configuration it has")
+    home.write_config({**DOCUMENT, "people": {**CONFIG["people"], "anna": {"manual": "anna", "may": "*"}}})
+    wait_until(lambda: told() == load(home.places.config).digest, "it tells that it has the new one", 20)
 
 
 def test_its_login_reads_all_and_asks_for_nothing(make_home: MakeHome) -> None:

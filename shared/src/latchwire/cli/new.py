@@ -106,8 +106,8 @@ def _checkout() -> Path:
     checkout = top()
     if checkout is None or not (checkout / "templates").is_dir() or not (checkout / "services").is_dir():
         raise ConfigurationError(
-            "`latchwire new` writes into a checkout of Latchwire, and this is none. In one where nothing is set up, "
-            "type:  make run   and say it again in another terminal"
+            "`latchwire new` writes into a checkout of Latchwire, and this is none (nor is a container of Compose's). "
+            "In the checkout type:  scripts/setup   and say it again"
         )
     return checkout
 
@@ -231,7 +231,7 @@ def _told(wanted: Wanted, places: Places, device: str, said: list[str]) -> list[
         *[line for line in said if line],
         "",
         "Then type, the first again if it runs already:",
-        "  make run",
+        "  make run        (in Compose:  docker compose up -d --build, then what is said above of the broker)",
         f"  {try_it}",
         f"  make test ARGS=services/{name}",
         *more,

@@ -231,7 +231,7 @@ class _AtWork:
         self._changed = threading.Condition()
         self._stopping = False
         self._dropped, self._fault, self._lost = 0, "", "not connected yet"
-        self._told: Health | None = None
+        self._told = Health(), ""
         self._runner: Any = None
         self._thread = threading.Thread(target=self._work, name="seen", daemon=True)
         self._observer = Observer(
@@ -260,18 +260,19 @@ class _AtWork:
         troubles = [f"No connection to the broker: {self._lost}"] if self._lost else []
         troubles += [self._fault] if self._fault else []
         troubles += [f"{self._what}.seen is too slow: {self._dropped} events were dropped"] if self._dropped else []
+        digest = self._here.config.digest  # looks at the file, before its problems are asked for
         health = Health((*troubles, *self._here.problems, *own.troubles), own.notes)
-        if health != self._told:
-            self._told = health
+        if (health, digest) != self._told:
+            self._told = health, digest
             self._observer.publish_status()
         return health
 
     def _status(self) -> str:
-        health = self._told or Health()
+        health, digest = self._told
         status = {
             "service": self._here.name,
             "version": __version__,
-            "config": self._here.config.digest,
+            "config": digest or self._here.config.digest,
             "health": health.word,
             "troubles": health.troubles,
             "notes": health.notes,
