@@ -1,10 +1,9 @@
 """Keys and passwords change under containers that run, by the lines that docs/operating.md gives for Compose."""
 
 from support.broker import wait_until
-from support.compose import Stack
+from support.compose import BY_HAND, Stack
 
 JOHN = "+15555550100"
-BY_HAND = "docker compose run --rm setup && docker compose kill -s HUP broker"
 
 
 def test_new_keys_and_a_new_password_are_taken_by_running_containers(stack: Stack) -> None:

@@ -161,7 +161,7 @@ def test_it_tells_others_that_it_is_there_and_away(make_home: MakeHome, tmp_path
     wire.wait_for(topics.availability("diary"), lambda heard: heard.payload == b"offline")
 
 
-def test_its_status_names_the_configuration_in_force_whatever_changed_in_it(make_home: MakeHome, tmp_path: Path) -> None:
+def test_its_status_names_the_configuration_in_force_whatever_changed(make_home: MakeHome, tmp_path: Path) -> None:
     home = make_home(document=DOCUMENT)
     wire = home.wire()
     observe(home, tmp_path, BLOCKING)

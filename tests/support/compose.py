@@ -24,6 +24,8 @@ from support.broker import HOST, TOP, free_port, wait_until
 
 FAKES: Final = ("--file=docker-compose.yml", "--file=tests/compose/fakes.yml")
 """Options of Compose with which the vendors' stand-ins are there too."""
+BY_HAND: Final = "docker compose run --rm setup && docker compose kill -s HUP broker"
+"""What has the broker read new logins, as the command line says it."""
 _PASSED_ON: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
 
 
