@@ -25,9 +25,8 @@ MISSED: Final = """
 An agent does more for a command than answer it: it verifies, hands over to the device's own thread, reads back,
 signs, writes a line of log and publishes the new state, which is a second publication with its own acknowledgement
 (for one device ten times a second while more commands wait for it, and after the last; for a thousand, each its own).
-Half of its instructions are paho's (`tests/bench/bounds.json` counts them), most of those for MQTT 5's properties,
-whose tables paho 2.2 builds anew for every packet that comes. Next step: that change in paho itself (tables made once
-a class).
+It is a matter of instructions alone: 8,300 of Python for a command (`tests/bench/bounds.json`), of which 3,700 are
+paho's, for five packets where bare paho has four. Next step: as *send* says.
 """
 
 

@@ -118,7 +118,7 @@ def _timed(texts: list[bytes], prepare: Callable[[], Callable[[bytes], object]])
 
 
 def memory(commands: int) -> dict[int, int]:
-    """Bytes that are held after so many commands, each answered, with the nonce rolled as an agent rolls it."""
+    """Bytes that are held after so many commands, each answered; measured before each roll of the nonce."""
     ours, state, nonce = rules(), windows(), FIRST
     held: dict[int, int] = {}
     tracemalloc.start()
@@ -129,10 +129,9 @@ def memory(commands: int) -> dict[int, int]:
             assert isinstance(verdict, Accepted), f"not accepted: {verdict}"
             state.answered(KEY.issuer, verdict.command.jti, Answered("front-door", payload.decode()))
             if state.due(1.0):
+                held[number] = tracemalloc.get_traced_memory()[0]  # now, when it is most
                 nonce = f"{number:022}"
                 state.roll(nonce, 1.0)
-            if number % (commands // 50) == 0:
-                held[number] = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
     return held
