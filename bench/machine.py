@@ -39,10 +39,15 @@ def _mosquitto() -> str:
 
 
 def _git() -> str:
-    done = subprocess.run(
-        ["git", "-C", str(TOP), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "no git checkout"
+    """The commit; ``-dirty`` where something is not committed, but for the figures that are being made."""
+
+    def said(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(TOP), *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    commit = said("describe", "--always")
+    is_dirty = said("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/performance")
+    return f"{commit}{'-dirty' if is_dirty else ''}" if commit else "no git checkout"
 
 
 def _processor() -> str:
