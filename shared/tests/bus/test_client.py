@@ -1,5 +1,7 @@
 """The quick way through a PUBLISH and a PUBACK ends as paho's own does, whatever a broker sends."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,3 +99,28 @@ def test_bytes_that_are_no_publication_are_malformed_or_heard_as_by_paho(
 def test_an_acknowledgement_is_heard_as_by_paho(packet: bytes, version: MQTTProtocolVersion) -> None:
     ours, theirs = (heard_by(kind, PUBACK, packet, version=version, open_number=1) for kind in (Client, paho.Client))
     assert ours == theirs
+
+
+WITHOUT_TLS = """
+import sys
+sys.modules["ssl"] = None  # as on an Omega without TLS
+import socket
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from latchwire.bus.client import Client
+client = Client(CallbackAPIVersion.VERSION2)
+client.on_socket_register_write = lambda *_: None
+client._sock, peer = socket.socketpair()
+client._sock.setblocking(False)
+assert client._packet_read() == MQTTErrorCode.MQTT_ERR_AGAIN, "nothing is there to be read"
+client._out_packet.append({"command": 0, "mid": 0, "qos": 0, "pos": 0, "to_process": 10**8, "packet": bytes(10**8)})
+assert client._packet_write() == MQTTErrorCode.MQTT_ERR_AGAIN, "no more can be written"
+peer.close()
+assert client._packet_read() == MQTTErrorCode.MQTT_ERR_CONN_LOST
+assert client._packet_write() == MQTTErrorCode.MQTT_ERR_CONN_LOST
+"""
+
+
+def test_a_python_without_tls_waits_for_its_socket_as_any_other() -> None:
+    """The library looks at errors of ``ssl`` for each that a socket has, and has no module to look in."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TLS], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr

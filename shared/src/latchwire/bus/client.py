@@ -6,6 +6,7 @@ as expected goes to paho's own method. Should a newer paho call these methods no
 ``tests/bench/test_counts.py`` tells.
 """
 
+import socket
 from typing import Final, Literal
 
 from paho.mqtt import client as paho
@@ -25,13 +26,25 @@ _NO_PROPERTIES: Final = Properties(PacketTypes.PUBACK)  # type: ignore[no-untype
 
 
 class Client(paho.Client):
-    """One that a broker cannot make larger than it is."""
+    """One that a broker cannot make larger than it is.
+
+    And one that needs no ``ssl`` where there is no TLS: for each error of a socket, that there is nothing to read among
+    them, paho looks whether it is one of that module's, which an Omega without TLS has not loaded.
+    """
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """Called with the length that a packet says it has, before any of it is read."""
         if bufsize > LARGEST:
             raise ConnectionError(f"a packet of {bufsize} bytes")
-        return super()._sock_recv(bufsize)
+        return super()._sock_recv(bufsize) if self._ssl else self._plain_socket().recv(bufsize)
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        return super()._sock_send(buf) if self._ssl else self._plain_socket().send(buf)
+
+    def _plain_socket(self) -> socket.socket:
+        if not isinstance(self._sock, socket.socket):
+            raise ConnectionError("there is no connection")
+        return self._sock
 
     def _handle_publish(self) -> MQTTErrorCode:
         head, packet = self._in_packet["command"], self._in_packet["packet"]
