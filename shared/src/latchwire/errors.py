@@ -7,14 +7,14 @@ LatchwireError
 └── BusError              the connection to the broker could not be set up as asked
 
 Whoever catches ``LatchwireError`` catches everything that is expected to go wrong. All else is a fault of the
-program: the kits answer it with ``failed: internal`` and a line in the log.
+program: the kits answer it with ``failed: internal`` and a line in the log. :class:`Anew` is neither.
 """
 
 from collections.abc import Sequence
 
 from latchwire.model import Cause
 
-__all__ = ["ActionError", "BusError", "ConfigurationError", "LatchwireError", "TokenError"]
+__all__ = ["ActionError", "Anew", "BusError", "ConfigurationError", "LatchwireError", "TokenError"]
 
 
 class LatchwireError(Exception):
@@ -54,3 +54,7 @@ class ActionError(LatchwireError):
 
 class BusError(LatchwireError):
     """The connection to the broker could not be set up as asked."""
+
+
+class Anew(BaseException):
+    """The process is to begin anew: no error, and so not under the root, where somebody would catch it on its way."""

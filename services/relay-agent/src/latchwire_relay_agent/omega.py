@@ -19,14 +19,11 @@ FOLDER: Final = "/etc/relay-agent"
 CA: Final = "ca.crt"
 
 
-class Anew(BaseException):
-    """The process has to begin anew: TLS was left out, and is needed now."""
-
-
 def run(folder: str, arguments: Sequence[str]) -> int:
     """Runs the agent of that bundle; the exit status."""
     if not os.path.exists(f"{folder}/{CA}"):  # noqa: PTH110  # before pathlib, see above
         leave_out_tls()
+    from latchwire.errors import Anew  # noqa: PLC0415
     from latchwire.kit.agent import Agent  # noqa: PLC0415
     from latchwire.kit.bundled import run as run_bundle  # noqa: PLC0415
     from latchwire_relay_agent.agent import NAME, PURPOSE, WORKERS, open_relays  # noqa: PLC0415
@@ -34,7 +31,7 @@ def run(folder: str, arguments: Sequence[str]) -> int:
 
     def open_unless_anew(agent: Agent) -> dict[str, Handler]:
         if os.path.exists(f"{folder}/{CA}") and "ssl" in sys.modules and sys.modules["ssl"] is None:  # noqa: PTH110
-            raise Anew
+            raise Anew  # TLS was left out, and is needed now
         return open_relays(agent)
 
     try:

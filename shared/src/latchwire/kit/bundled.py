@@ -64,6 +64,9 @@ def run(
 
     Returns:
         The exit status.
+
+    Raises:
+        Anew: ``open_devices`` raised it, all has stopped since, and nobody has asked the process to end meanwhile.
     """
     import os  # noqa: PLC0415  # all of these only now: see above
     from pathlib import Path  # noqa: PLC0415

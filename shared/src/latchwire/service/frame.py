@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from latchwire import log
 from latchwire.bus import Login
-from latchwire.errors import ConfigurationError
+from latchwire.errors import Anew, ConfigurationError
 from latchwire.health import Health
 from latchwire.protocol.keys import Keyring
 from latchwire.service import control
@@ -130,7 +130,11 @@ class Program(NamedTuple):
 
 
 def main(program: Program, arguments: Sequence[str] | None = None) -> int:
-    """Runs the program; the exit status is 0 after SIGTERM or SIGINT, and for healthy or valid answers."""
+    """Runs the program; the exit status is 0 after SIGTERM or SIGINT, and for healthy or valid answers.
+
+    Raises:
+        Anew: a member that was to be made has raised it, all has stopped, and nobody has asked for the end meanwhile.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and (answered := _answer(program, arguments)) is not None:
         return answered
@@ -195,15 +199,23 @@ class _Process:
         except OSError as error:
             _log.error("The folder %s cannot be used: %s", self._program.run_folder, error.strerror)
             return 1
+        anew: Anew | None = None
         try:
             self._look()
             while not self._stopping:
                 self._watch()
                 self._wait(listener)
+        except Anew as asked:
+            anew = asked
         finally:
             self._stop_all()
             listener.close()
             signal.alarm(0)
+        if anew is not None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)  # nothing runs any more, so it may be ended at any moment
+            if not self._stopping:
+                raise anew
         _log.info("Stopped.")
         return 0
 
