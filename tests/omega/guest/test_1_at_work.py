@@ -6,7 +6,7 @@ One guest, in the order of this file: each test leaves a running agent and a loc
 import statistics
 import time
 
-from omega.device import Omega
+from omega.device import RUNS, Omega
 from omega.household import Household
 from support.publisher import Publisher
 
@@ -33,7 +33,8 @@ def test_it_starts_within_its_budget_and_settles_the_door_before_the_network(ome
     omega.go()
     writes = [(item.register, item.value) for item in omega.expansion.transfers if item.operation == "write"]
     assert writes.index(("OLAT", 0)) < writes.index(("IODIR", 0xFE)), "locked before the pin becomes an output"
-    bare, start = omega.bare_import(), omega.starts()
+    bares, starts = zip(*((omega.bare_import(), omega.start()) for _ in range(RUNS)), strict=True)
+    bare, start = min(bares), min(starts)
     times = start.work / bare
     measured.append(
         f"start to connected: {times:.2f} times a bare import of paho ({start.work:.2f} s of QEMU to {bare:.2f}; "

@@ -2,7 +2,7 @@
 
 import time
 
-from omega.device import Omega
+from omega.device import RUNS, Omega
 from omega.household import Household
 
 OPEN = 1
@@ -16,7 +16,8 @@ def test_it_connects_with_tls_although_its_clock_stands_in_2001(
     omega.unpack(household.archive("broker"))
     omega.sh("date -u -s '2001-01-01 00:00:00'")
     omega.go()
-    start, memory = omega.starts(), omega.memory()
+    start = min(omega.start() for _ in range(RUNS))
+    memory = omega.memory()
     measured.append(f"start to connected with TLS: {start.work:.2f} s of QEMU ({start.clock:.1f} s by the clock)")
     measured.append(f"memory with TLS: {memory.resident:.1f} MB resident, {memory.private:.1f} private")
     assert "libssl" in omega.sh("cat /proc/$(cat /run/agent.pid)/maps")
