@@ -404,7 +404,7 @@ def test_a_nonce_that_came_before_the_refusal_is_another_one_too(home: Home) -> 
 
     agent.answer(answer)
     assert ask(sender, patience=8).ending is Ending.DONE
-    assert b"CCCC" in observer.on(topics.nonce("omega"))[-1].payload
+    wait_until(lambda: b"CCCC" in observer.on(topics.nonce("omega"))[-1].payload, "the other nonce was published")
 
 
 def test_a_second_refusal_that_may_be_a_copy_of_the_first_is_not_believed(home: Home) -> None:

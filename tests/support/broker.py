@@ -37,12 +37,12 @@ _SECONDS_TO_START: Final = 10.0
 _ATTEMPTS: Final = 5
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str | Callable[[], str], seconds: float = 10.0) -> None:
     """Waits for a condition, looking 100 times a second; fails with ``what`` when the time is over."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.01)
 
 

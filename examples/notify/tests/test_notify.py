@@ -36,22 +36,24 @@ class FakeClock(Clock):
     """A clock that is put by hand. It stands at noon, so that no day ends while a test runs."""
 
     def __init__(self) -> None:
-        self._now = dt.datetime.combine(dt.date.today(), dt.time(12)).timestamp()  # noqa: DTZ011  # the local day
-        self._steady = 1000.0
+        noon = dt.datetime.combine(dt.date.today(), dt.time(12)).timestamp()  # noqa: DTZ011  # the local day
+        self._both = noon, 1000.0
 
     def now(self) -> float:
-        return self._now
+        return self._both[0]
 
-    def steady(self) -> float:
-        return self._steady
+    def both(self) -> tuple[float, float]:
+        return self._both
 
     def go(self, seconds: float) -> None:
         """Lets time pass."""
-        self._now, self._steady = self._now + seconds, self._steady + seconds
+        now, steady = self._both
+        self._both = now + seconds, steady + seconds
 
     def put(self, seconds: float) -> None:
         """Puts the clock, as NTP does."""
-        self._now += seconds
+        now, steady = self._both
+        self._both = now + seconds, steady
 
 
 class House:
@@ -99,7 +101,7 @@ class House:
         return sender.ask(agent="omega", device=device, action=action, sub=who, wait=5).ending
 
     def heard(self, text: str) -> None:
-        wait_until(lambda: text in self.ntfy.text, f"{text!r} in:\n{self.ntfy.text}", 20)
+        wait_until(lambda: text in self.ntfy.text, lambda: f"{text!r} in:\n{self.ntfy.text}", 20)
 
     def heard_in_time(self, text: str) -> None:
         """Lets time pass until that is told, some seconds at each look."""
@@ -108,7 +110,7 @@ class House:
             self.clock.go(5)
             return text in self.ntfy.text
 
-        wait_until(look, f"{text!r} in:\n{self.ntfy.text}", 20)
+        wait_until(look, lambda: f"{text!r} in:\n{self.ntfy.text}", 20)
 
     def nothing_but(self, *texts: str) -> None:
         """What it has told, after something that it is sure to tell at last."""
@@ -366,6 +368,7 @@ def test_what_could_not_be_sent_is_sent_later_and_as_one(house: House, fault: Fa
     tries = house.ntfy.tries
     assert house.say("unlock") is Ending.DONE
     assert house.say("unlock", issuer="manual", who="manual:anna") is Ending.DONE
+    wait_until(lambda: "2 messages wait" in house.troubles, "both were seen")
     house.clock.go(pause - 2.5)
     assert house.ntfy.tries == tries
     house.clock.go(2.6)

@@ -57,9 +57,9 @@ class Clock:
         """Seconds since 1970, by a clock that may be put."""
         return time.time()
 
-    def steady(self) -> float:
-        """Seconds, by a clock that nobody puts."""
-        return time.monotonic()
+    def both(self) -> tuple[float, float]:
+        """The same moment by that clock, and by one that nobody puts."""
+        return time.time(), time.monotonic()
 
 
 class Notify:
@@ -73,7 +73,7 @@ class Notify:
         target = read_target(here.settings, here.variables)
         self._memory = Memory(here.data / "notify.json")
         remembered = self._memory.read()
-        self._now, self._steady = self._clock.now(), self._clock.steady()
+        self._now, self._steady = self._clock.both()
         self._outbox = Outbox(HttpPush(target), per_day=self._told.per_day, remembered=remembered)
         self._watch = Watch(self._told, name=here.name, remembered=remembered, now=self._now)
         self._told_ids = _kept(remembered.get("ids"))
@@ -178,7 +178,7 @@ class Notify:
 
     def _look_at_the_clock(self) -> None:
         """A clock that is put, as when NTP comes after the start, makes nothing last longer."""
-        now, steady = self._clock.now(), self._clock.steady()
+        now, steady = self._clock.both()
         jump = (now - self._now) - (steady - self._steady)
         if abs(jump) > JUMP_SECONDS:
             log_event(_log, logging.INFO, f"The clock was put by {jump:.0f} seconds.")
