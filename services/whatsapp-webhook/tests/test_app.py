@@ -32,7 +32,7 @@ from latchwire_whatsapp_webhook.limits import RateLimit
 from latchwire_whatsapp_webhook.say import form, signed
 from latchwire_whatsapp_webhook.seams import OnLate, Person
 from latchwire_whatsapp_webhook.server import Server, listen, tell_where
-from latchwire_whatsapp_webhook.words import Device
+from latchwire_whatsapp_webhook.words import Device, Phrasebook
 
 SAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "twilio-incoming.json").read_text("utf-8"))
 TOKEN, PUBLIC = "a token of these tests", "https://door.example.com"
@@ -94,7 +94,7 @@ class Webhook:
                     Device("ac", Kind.SWITCH, (), frozenset(Kind.SWITCH.actions)),
                     Device("light", Kind.SWITCH, (), frozenset(Kind.SWITCH.actions)),
                 )
-                return Person(self.people[identity], identity, devices, {})
+                return Person(self.people[identity], identity, Phrasebook(devices))
         return None
 
     def send(self, body: bytes, headers: Mapping[str, str], path: str = "/whatsapp", method: str = "POST") -> "Reply":

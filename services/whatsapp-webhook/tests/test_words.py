@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from latchwire.model import Kind
 from latchwire_whatsapp_webhook import vocabulary
 from latchwire_whatsapp_webhook.spelling import tokens
-from latchwire_whatsapp_webhook.words import Command, Device, Unclear, Wish, Words, remarks, understand
+from latchwire_whatsapp_webhook.words import Command, Device, Phrasebook, Unclear, Wish, Words, remarks
 
 
 def lock(name: str, *names: str) -> Device:
@@ -39,7 +39,7 @@ TABLE = [
 
 
 def heard(text: str, devices: tuple[Device, ...] = SMALL, words: Words | None = None) -> str:
-    match understand(text, devices, words):
+    match Phrasebook(devices, words).understand(text):
         case Command(device, action):
             return f"{device} {action}"
         case Wish() as wish:
@@ -280,19 +280,19 @@ def test_every_example_works() -> None:
     limited = Device("front-door", Kind.LOCK, ("the door", "no door"), frozenset({"unlock", "status"}))
     for home in (SMALL, LARGE, (limited,), (lock("lock"), switch("on")), (switch("a", "?"),)):
         for text in ("gibberish", "don't unlock the door", "turn on it", "unlock the desk lamp"):
-            unclear = understand(text, home)
+            unclear = Phrasebook(home).understand(text)
             assert isinstance(unclear, Unclear)
-            meant = understand(unclear.example, home)
+            meant = Phrasebook(home).understand(unclear.example)
             assert isinstance(meant, Command)
             assert meant.action in next(d for d in home if d.name == meant.device).may
-    assert understand("gibberish", ()) == Unclear("help")
-    assert understand("gibberish", (Device("a", Kind.LOCK),)) == Unclear("help")
+    assert Phrasebook(()).understand("gibberish") == Unclear("help")
+    assert Phrasebook((Device("a", Kind.LOCK),)).understand("gibberish") == Unclear("help")
 
 
 def test_the_example_is_near_to_what_was_said() -> None:
-    assert understand("turn off the lamp in 5 minutes", LARGE) == Unclear("turn off the lamp")
-    assert understand("open the door at 8", LARGE) == Unclear("unlock the door")
-    assert understand("the ac is broken", LARGE) == Unclear("turn on the ac")
+    assert Phrasebook(LARGE).understand("turn off the lamp in 5 minutes") == Unclear("turn off the lamp")
+    assert Phrasebook(LARGE).understand("open the door at 8") == Unclear("unlock the door")
+    assert Phrasebook(LARGE).understand("the ac is broken") == Unclear("turn on the ac")
 
 
 KNOWN = sorted({*vocabulary.VERBS, *vocabulary.CARRIERS, *vocabulary.DETERMINERS, *vocabulary.FILLERS})
@@ -321,10 +321,10 @@ WORDS_ADDED = st.dictionaries(st.sampled_from(["lock", "on", "ignore", "help", "
     WORDS_ADDED,
 )
 def test_no_text_and_no_configuration_raises(text: str, home: tuple[Device, ...], words: dict[str, str]) -> None:
-    understand(text, home, words)
+    Phrasebook(home, words).understand(text)
     remarks(home, words)
     for device in home:
-        understand(f"unlock {device.name}", home, words)
+        Phrasebook(home, words).understand(f"unlock {device.name}")
 
 
 @settings(deadline=None)  # the machine is shared
@@ -333,7 +333,7 @@ def test_negation_anywhere_never_yields_a_command(
     sentence: list[str], negation: str, place: int, home: tuple[Device, ...]
 ) -> None:
     text = " ".join([*sentence[:place], negation, *sentence[place:]])
-    assert not isinstance(understand(text, SMALL + home), Command)
+    assert not isinstance(Phrasebook(SMALL + home).understand(text), Command)
 
 
 @settings(deadline=None)  # the machine is shared
@@ -344,13 +344,13 @@ def test_an_unknown_word_anywhere_never_yields_a_command(sentence: list[str], wo
              for token in tokens(text)}  # fmt: skip
     if known.isdisjoint(tokens(word)) and tokens(word):
         text = " ".join([*sentence[:place], word, *sentence[place:]])
-        assert not isinstance(understand(text, SMALL), Command)
+        assert not isinstance(Phrasebook(SMALL).understand(text), Command)
 
 
 @settings(deadline=None)  # the machine is shared
 @given(SENTENCES)
 def test_a_command_holds_one_verb_and_fits_its_device(sentence: list[str]) -> None:
-    meaning = understand(" ".join(sentence), SMALL)
+    meaning = Phrasebook(SMALL).understand(" ".join(sentence))
     if isinstance(meaning, Command):
         device = next(device for device in SMALL if device.name == meaning.device)
         assert meaning.action in device.kind.actions

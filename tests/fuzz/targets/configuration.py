@@ -21,7 +21,7 @@ from latchwire.model import STATUS
 from latchwire_twitter_listener.obeying import Household
 from latchwire_twitter_listener.posts import fold
 from latchwire_twitter_listener.wishes import settings_of, wishes_of
-from latchwire_whatsapp_webhook.words import Device, Unclear, remarks, understand
+from latchwire_whatsapp_webhook.words import Device, Phrasebook, Unclear, remarks
 
 LONGEST: Final = 4000
 
@@ -130,7 +130,7 @@ def _for_whatsapp(config: Config) -> None:
         for device in config.devices.values()
     )
     assert all(map(str.isprintable, remarks(devices, config.words)))
-    meant = understand("gibberish that nobody configures", devices, config.words)
+    meant = Phrasebook(devices, config.words).understand("gibberish that nobody configures")
     assert isinstance(meant, Unclear)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from latchwire.model import STATUS, Kind
 from latchwire_whatsapp_webhook import vocabulary as v
-from latchwire_whatsapp_webhook.words import Command, Device, Unclear, remarks, understand
+from latchwire_whatsapp_webhook.words import Command, Device, Phrasebook, Unclear, remarks
 
 LONGEST: Final = 700
 
@@ -31,7 +31,8 @@ def one_input(data: bytes) -> None:
     """Understands the text in its home."""
     text, *lines = _decoded(data).split("\n")
     devices, added = _home(lines)
-    meaning = understand(text, devices, added)
+    book = Phrasebook(devices, added)
+    meaning = book.understand(text)
     remarks(devices, added)
     said = _words(text)
     if any(word in v.NEGATIONS or word.endswith("n't") for word in said):
@@ -40,8 +41,8 @@ def one_input(data: bytes) -> None:
         _is_meant(meaning, said, devices, added)
         unknown = "xqzvk"
         if unknown not in "".join(lines):
-            assert isinstance(understand(f"{text} {unknown}", devices, added), Unclear), "a word too many"
-            assert isinstance(understand(f"{text} not", devices, added), Unclear), "a no at the end"
+            assert isinstance(book.understand(f"{text} {unknown}"), Unclear), "a word too many"
+            assert isinstance(book.understand(f"{text} not"), Unclear), "a no at the end"
     elif isinstance(meaning, Unclear):
         _works(meaning, devices, added)
 
@@ -84,7 +85,7 @@ def _is_meant(meaning: Command, said: list[str], devices: tuple[Device, ...], ad
 
 def _works(meaning: Unclear, devices: tuple[Device, ...], added: dict[str, list[str]]) -> None:
     if meaning.example != "help":
-        again = understand(meaning.example, devices, added)
+        again = Phrasebook(devices, added).understand(meaning.example)
         assert isinstance(again, Command)
         assert again.action in next(device for device in devices if device.name == again.device).may
 

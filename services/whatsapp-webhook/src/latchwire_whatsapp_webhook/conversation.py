@@ -21,7 +21,7 @@ from latchwire_whatsapp_webhook.incoming import Incoming
 from latchwire_whatsapp_webhook.journal import Journal, JournalError, New, Repeated, message_id
 from latchwire_whatsapp_webhook.limits import RateLimit
 from latchwire_whatsapp_webhook.seams import AskBack, OnLate, Person, Send, Who
-from latchwire_whatsapp_webhook.words import Command, Unclear, Wish, digits, example, is_no, is_yes, understand
+from latchwire_whatsapp_webhook.words import Command, Unclear, Wish, digits, is_no
 
 _log: Final = logging.getLogger("latchwire.whatsapp")
 
@@ -115,7 +115,7 @@ class Conversation:
         if not person.devices:
             event(_log, logging.INFO, "May not use anything at present; nothing was done.", who=person.name)
             return self._instead(asked, replies.NOTHING_TO_USE)
-        yes = is_yes(message.text, person.devices, person.words)
+        yes = person.book.is_yes(message.text)
         if asked is not None and (yes if asked.by is Confirm.YES else digits(message.text)):
             return self._confirm(asked, message, message_key, person)
         if yes:
@@ -125,7 +125,7 @@ class Conversation:
         return self._obey(asked, message, message_key, person)
 
     def _obey(self, asked: Back | None, message: Incoming, message_key: str, person: Person) -> str:
-        match understand(message.text, person.devices, person.words):
+        match person.book.understand(message.text):
             case Command(device, action):
                 return self._command(asked, Question(device, action, message_key), message, person)
             case Wish.STATUS_ALL:
@@ -135,7 +135,7 @@ class Conversation:
             case Wish.LIST:
                 return self._instead(asked, replies.devices(person.devices))
             case Wish.HELP:
-                return self._instead(asked, replies.help_text(person.devices, example(person.devices, person.words)))
+                return self._instead(asked, replies.help_text(person.devices, person.book.example()))
             case Unclear(would_work):
                 event(_log, logging.INFO, "Not understood; nothing was done.", who=person.name, command=message_key)
                 late = asked is None and digits(message.text)  # most likely a PIN

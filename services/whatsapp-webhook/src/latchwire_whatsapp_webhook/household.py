@@ -1,14 +1,16 @@
 """The seams filled with the real thing: the people of the configuration in force, and the kit that asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from latchwire.kit.ingress import Answer, Ingress, Question
+from latchwire.kit.ingress import Answer, Config, Ingress, Question
 from latchwire_whatsapp_webhook.seams import OnLate, Person
-from latchwire_whatsapp_webhook.words import Device
+from latchwire_whatsapp_webhook.words import Device, Phrasebook
 
 WAIT_SECONDS: Final = 7.0
 """How long a receipt is waited for; connecting and finding the agent may take four more."""
+
+_Usable = Mapping[str, tuple[str, ...]]
 
 
 class Household:
@@ -16,22 +18,35 @@ class Household:
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
+        self._books: tuple[Config | None, dict[str, tuple[_Usable, Phrasebook]]] = (None, {})
 
     def who(self, identities: Sequence[str]) -> Person | None:
         """The person of these identities; nobody if they belong to two people."""
-        found = {identity: self._ingress.who(identity) for identity in identities}
+        access = self._ingress.access
+        found = {identity: access.who(identity) for identity in identities}
         people = {person.name: person for person in found.values() if person is not None}
         if len(people) != 1:
             return None
         (person,) = people.values()
-        config = self._ingress.config
-        devices = tuple(
-            Device(name, config.devices[name].kind, config.devices[name].names, frozenset(actions))
-            for name, actions in self._ingress.usable(person).items()
-            if name in config.devices
-        )
         identity = next(identity for identity, owner in found.items() if owner is not None)
-        return Person(person.name, identity, devices, config.words)
+        return Person(person.name, identity, self._book(person.name, self._ingress.usable(person)))
+
+    def _book(self, name: str, usable: _Usable) -> Phrasebook:
+        """The one that was made for this person, while the configuration and what they may are the same."""
+        config = self._ingress.config
+        of, books = self._books
+        if of is not config:
+            self._books = of, books = config, {}
+        known, book = books.get(name, ({}, None))
+        if book is None or known != usable:
+            devices = [
+                Device(each, config.devices[each].kind, config.devices[each].names, frozenset(actions))
+                for each, actions in usable.items()
+                if each in config.devices
+            ]
+            book = Phrasebook(devices, config.words)
+            books[name] = usable, book
+        return book
 
     def ask(self, *, identity: str, device: str, action: str, message_id: str, on_late: OnLate | None) -> Answer:
         """Asks the agent of the device, if this identity may."""

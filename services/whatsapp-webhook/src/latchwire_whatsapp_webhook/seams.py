@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from latchwire.kit.ingress import Answer, Question
-from latchwire_whatsapp_webhook.words import Device, Words
+from latchwire_whatsapp_webhook.words import Device, Phrasebook
 
 
 class Person(NamedTuple):
@@ -13,14 +13,17 @@ class Person(NamedTuple):
     Attributes:
         name: in the configuration, for logs.
         identity: the one by which this person was found, ``whatsapp:+15555550100``.
-        devices: what this person may use now.
-        words: of other languages, from the configuration.
+        book: what this person may use now, and how it is called.
     """
 
     name: str
     identity: str
-    devices: tuple[Device, ...]
-    words: Words
+    book: Phrasebook
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What this person may use now."""
+        return self.book.devices
 
 
 Who = Callable[[Sequence[str]], Person | None]

@@ -83,25 +83,37 @@ _PHRASES: Final = {phrase: Wish(wish) for wish, phrases in v.PHRASES.items() for
 _SPOKEN: Final = {"on": "turn on the {}", "off": "turn off the {}"}
 
 
-def understand(text: str, devices: Sequence[Device], words: Words | None = None) -> Meaning:
-    """Says what the text means to a person who may use these devices; never raises, whatever the text.
+class Phrasebook:
+    """What the devices that one person may use are called, and which words mean what; never raises, whatever the text.
+
+    Making it takes longer than asking it, so it is kept while nothing of it changes.
 
     Args:
-        text: as it came.
         devices: those that this person may use, and no others.
         words: of other languages, from the configuration.
     """
-    if len(text) > LONGEST:
-        return Unclear(example(devices, words))
-    known, said = _known(devices, words), tokens(text)
-    return _meaning(said, devices, known) or Unclear(_example(devices, _parts(said, known), known))
 
+    def __init__(self, devices: Sequence[Device] = (), words: Words | None = None) -> None:
+        self.devices = tuple(devices)
+        self._known = _known(self.devices, words)
 
-def is_yes(text: str, devices: Sequence[Device], words: Words | None = None) -> bool:
-    """Whether the text says yes and nothing else; never raises."""
-    parts = _parts(tokens(text), _known(devices, words)) if len(text) <= LONGEST else ()
-    left = _without(parts, v.FILLERS)
-    return len(left) == 1 and isinstance(left[0], str) and left[0] in v.YES_WORDS
+    def understand(self, text: str) -> Meaning:
+        """Says what the text means to that person."""
+        if len(text) > LONGEST:
+            return Unclear(self.example())
+        known, said = self._known, tokens(text)
+        meaning = _meaning(said, self.devices, known)
+        return meaning or Unclear(_example(self.devices, _parts(said, known), known))
+
+    def is_yes(self, text: str) -> bool:
+        """Whether the text says yes and nothing else."""
+        parts = _parts(tokens(text), self._known) if len(text) <= LONGEST else ()
+        left = _without(parts, v.FILLERS)
+        return len(left) == 1 and isinstance(left[0], str) and left[0] in v.YES_WORDS
+
+    def example(self) -> str:
+        """Words that would work for that person; ``help`` where nothing would."""
+        return _example(self.devices, (), self._known)
 
 
 def is_no(text: str) -> bool:
@@ -114,11 +126,6 @@ def digits(text: str) -> str:
     """The digits, if the text is nothing else; else ""."""
     said = "".join(tokens(text)) if len(text) <= LONGEST else ""
     return said if said.isascii() and said.isdecimal() else ""
-
-
-def example(devices: Sequence[Device], words: Words | None = None) -> str:
-    """Words that would work for a person who may use these devices; ``help`` where nothing would."""
-    return _example(devices, (), _known(devices, words))
 
 
 def remarks(devices: Iterable[Device], words: Words) -> list[str]:
