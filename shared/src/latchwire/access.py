@@ -46,6 +46,7 @@ class Access:
 
     def __init__(self, config: Config, *, x_ids: Mapping[str, str] = _NOBODY) -> None:
         self._config = config
+        self._granted: dict[str, dict[str, tuple[str, ...]]] = {}
         self._people: dict[str, Person] = {}
         self._clashing: set[str] = set()
         self._anybody_by_hand: Person | None = None
@@ -99,8 +100,15 @@ class Access:
         """What the person may do now: by device the actions, ``status`` last; no device without any."""
         if person.suspended or _is_over(person.until, now):
             return {}
-        devices, may = self._config.devices, person.may  # a big house has devices that this person may not use
-        found = {name: self._actions(person, name) for name in devices if isinstance(may, str) or name in may}
+        if person is not self._config.people.get(person.name):
+            return self._grants(person)  # of an older configuration
+        granted = self._granted.get(person.name)
+        if granted is None:  # asked at each word, and it takes the longer the more devices there are
+            self._granted[person.name] = granted = self._grants(person)
+        return granted.copy()
+
+    def _grants(self, person: Person) -> dict[str, tuple[str, ...]]:
+        found = {device: self._actions(person, device) for device in self._config.devices}
         return {device: actions for device, actions in found.items() if actions}
 
     def _actions(self, person: Person, device: str) -> tuple[str, ...]:

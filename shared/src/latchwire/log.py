@@ -132,6 +132,7 @@ def configure(*, level: str = "INFO", form: str = "text", stream: TextIO | None 
     """Sends all logs to ``stream`` (standard error), ``form`` being ``text`` or ``json``."""
     # None of it stands in a line, and each line asks for it ("Optimization" in the documentation of logging).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001  # as that page says: who called is looked for in no stack
     handler = _handler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     root = logging.getLogger()

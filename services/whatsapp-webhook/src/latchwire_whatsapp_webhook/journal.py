@@ -89,7 +89,9 @@ class Journal:
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
-        self._under_way: dict[str, threading.Event] = {}
+        self._syncs = True
+        self._under_way = set[str]()
+        self._ended = threading.Condition()
         self._due: deque[_Entry] = deque()
 
     def hear(self, message: str) -> New | Repeated:
@@ -100,10 +102,8 @@ class Journal:
         """
         if self._write(_Entry(message)):
             return New()
-        with self._lock:
-            waiting = self._under_way.get(message)
-        if waiting is not None:
-            waiting.wait(self._patience)
+        with self._ended:
+            self._ended.wait_for(lambda: message not in self._under_way, self._patience)
         with self._lock, self._use() as database:
             row = database.execute("SELECT answer FROM message WHERE id = ?", (message,)).fetchone()
             return Repeated(row[0] if row else None, under_way=message in self._under_way)
@@ -117,9 +117,9 @@ class Journal:
         try:
             self._write(_Entry(message, answer))
         finally:
-            waiting = self._under_way.pop(message, None)
-            if waiting is not None:
-                waiting.set()
+            with self._ended:
+                self._under_way.discard(message)
+                self._ended.notify_all()
 
     def check(self) -> None:
         """Looks whether the memory can be used.
@@ -150,17 +150,22 @@ class Journal:
         syncs = any(entry.answer is None for entry in entries)
         try:
             with self._use() as database:
-                database.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
-                database.execute("BEGIN IMMEDIATE")
+                if syncs is not self._syncs:
+                    database.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
+                    self._syncs = syncs
+                alone = len(entries) == 1  # its statement is a transaction by itself
+                if not alone:
+                    database.execute("BEGIN IMMEDIATE")
                 for entry in entries:
                     entry.is_new = _write_one(database, entry)
-                database.execute("COMMIT")
+                if not alone:
+                    database.execute("COMMIT")
         except JournalError as error:
             for entry in entries:
                 entry.is_new, entry.error = False, error
         for entry in entries:
             if entry.is_new:
-                self._under_way[entry.message] = threading.Event()
+                self._under_way.add(entry.message)
             entry.is_over = True
 
     @contextlib.contextmanager
@@ -188,6 +193,7 @@ class Journal:
         self._database = database
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        self._syncs = True
         with contextlib.closing(database.execute("PRAGMA user_version")) as rows:
             (version,) = rows.fetchone()
         if version == 0:

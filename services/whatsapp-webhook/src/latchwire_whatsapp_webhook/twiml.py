@@ -1,6 +1,7 @@
 """The answer to Twilio: TwiML that is valid whatever it holds."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from twilio.twiml.messaging_response import MessagingResponse
@@ -14,6 +15,7 @@ _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uff
 """Characters that XML 1.0 does not allow (section 2.2), lone surrogates among them."""
 
 
+@lru_cache(maxsize=256)  # a house says the same few things, and making it takes as long as asking the door
 def reply(text: str) -> str:
     """TwiML that sends the text back; none at all if there is no text (an empty message is an error, 14103)."""
     response = MessagingResponse()

@@ -70,8 +70,8 @@ class _Named(NamedTuple):
 
 _Part = _Named | str
 
-_Known = Mapping[tuple[str, ...], _Part]
-"""Tokens → what they stand for: what devices are called, and added words."""
+_Known = Mapping[str, Sequence[tuple[tuple[str, ...], _Part]]]
+"""What devices are called, and added words: by their first token, the longest first, what they stand for."""
 
 _BUILT_IN: Final = frozenset[str]().union(
     *(v.VERBS, v.CARRIERS, v.DETERMINERS, v.FILLERS, v.ECHOES, v.ASKERS, v.ASKED, v.QUESTION_WORDS),
@@ -232,21 +232,27 @@ def _request(parts: Sequence[_Part]) -> Sequence[_Part] | None:
 
 def _parts(said: Sequence[str], known: _Known) -> tuple[_Part, ...]:
     """The tokens, with names of devices and added words replaced by what they stand for; the longest wins."""
-    longest = max(map(len, known), default=0)
     parts: list[_Part] = []
     place = 0
     while place < len(said):
-        sizes = range(min(longest, len(said) - place), 0, -1)
-        size = next((size for size in sizes if tuple(said[place : place + size]) in known), 0)
-        part = known[tuple(said[place : place + size])] if size else said[place]
-        if part != v.IGNORE or not size:
-            parts.append(part)
-        place += size or 1
+        for heard, part in known.get(said[place], ()):
+            if tuple(said[place : place + len(heard)]) == heard:
+                place += len(heard)
+                if part != v.IGNORE:
+                    parts.append(part)
+                break
+        else:
+            parts.append(said[place])
+            place += 1
     return tuple(parts)
 
 
 def _known(devices: Sequence[Device], words: Words | None) -> _Known:
-    return _added(words or {}) | _called(devices)
+    meant = _added(words or {}) | _called(devices)
+    known: dict[str, list[tuple[tuple[str, ...], _Part]]] = {}
+    for heard in sorted(meant, key=len, reverse=True):
+        known.setdefault(heard[0], []).append((heard, meant[heard]))
+    return known
 
 
 def _called(devices: Sequence[Device]) -> dict[tuple[str, ...], _Part]:
