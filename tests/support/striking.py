@@ -127,8 +127,8 @@ def _sender(point: str) -> None:
     else:
         publish = library.publish
 
-        def struck(client: Any, endpoint: Any, letter: Any) -> int:
-            number = publish(client, endpoint, letter)
+        def struck(client: Any, letter: Any) -> int:
+            number = publish(client, letter)
             if letter.topic.endswith("/command") and "/self-test/" not in letter.topic:
                 client.loop_write()  # it has left this process
                 strike()
@@ -140,7 +140,7 @@ def _sender(point: str) -> None:
 def _bus(point: str) -> None:
     from latchwire.bus import Bus  # noqa: PLC0415
 
-    publish, on_message = Bus.publish, Bus._on_message
+    publish, on_publication = Bus.publish, Bus._on_publication
     answered = threading.Event()
 
     def struck_publish(bus: Bus, topic: str, *arguments: Any, **options: Any) -> Any:
@@ -152,17 +152,13 @@ def _bus(point: str) -> None:
             answered.set()
         return ticket
 
-    def struck_message(bus: Bus, client: Any, data: Any, message: Any) -> None:
-        on_message(bus, client, data, message)
-        if (
-            point == "before-acknowledgement"
-            and message.topic.endswith("/command")
-            and "/self-test/" not in message.topic
-        ):
+    def struck_publication(bus: Bus, topic: bytes, *message: Any) -> None:
+        on_publication(bus, topic, *message)
+        if point == "before-acknowledgement" and topic.endswith(b"/command") and b"/self-test/" not in topic:
             answered.wait(5)  # the thread that would send the receipt and the PUBACK is this one: neither is sent yet
             strike()
 
-    for name, function in (("publish", struck_publish), ("_on_message", struck_message)):
+    for name, function in (("publish", struck_publish), ("_on_publication", struck_publication)):
         setattr(Bus, name, function)
 
 

@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from latchwire.bus import library
 from latchwire.bus.attempts import Attempts, why
+from latchwire.bus.client import Client
 from latchwire.bus.farewell import FAREWELL_SECONDS, Farewell
 from latchwire.bus.keepalive import KEEPALIVE, KeepAlive
 from latchwire.bus.library import CONNECT_SECONDS
@@ -64,7 +65,7 @@ class Bus:
         self._durable, self._session_seconds = durable, session_seconds
         self._client_id = f"{login.name}-{os.urandom(16).hex()}"
         self._outbox, self._proofs = Outbox(letters), Proofs(subscriptions)
-        self._client: paho.Client | None = None
+        self._client: Client | None = None
         self._taken = self._ready = self._has_session = self._stopping = self._hurries = self._asks_again = False
         self._reason = self.certificate_note = ""
         self._turned = time.monotonic()
@@ -157,25 +158,28 @@ class Bus:
             if self._outbox.is_full:
                 self._seldom.event(_log, logging.WARNING, "A message was dropped, too many are unsent.",
                                    kind="dropped", topic=topic)  # fmt: skip
-        elif threading.current_thread() is not self._thread and not self._sent_here():
-            self._wake.set()
+        elif threading.current_thread() is not self._thread:
+            self._send_here()
         return ticket
 
-    def _sent_here(self) -> bool:
-        """Sends on the caller's thread what is to be sent, if the bus's own sleeps; whether nothing is left to do.
+    def _send_here(self) -> None:
+        """Sends on the caller's thread what is due, unless somebody has the turn: who has it looks again without it.
 
         Never waits for the turn: the bus's thread may hold it while it waits for a lock that the caller holds.
         """
-        if not self._turn.acquire(blocking=False):
-            return False
-        try:
-            client = self._client
-            if client is None or not self._outbox.is_open:
-                return False
-            self._send(client)
-            return client.socket() is not None and not client.want_write()
-        finally:
-            self._turn.release()
+        while self._outbox.is_due and self._turn.acquire(blocking=False):
+            try:
+                client = self._client
+                if client is not None and self._outbox.is_open:
+                    self._send(client)
+                    is_over = client.socket() is not None and not client.want_write()
+                else:
+                    is_over = False
+            finally:
+                self._turn.release()
+            if not is_over:  # the rest, and an end, are for the bus's own thread
+                self._wake.set()
+                return
 
     # ------------------------------------------------------------------------------- the thread
 
@@ -209,8 +213,8 @@ class Bus:
             # A new one each time: paho's sends by itself what an older connection left, after what is newer.
             self._client = client = library.new_client(self._endpoint, self._login, self._client_id, self._will)
             client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-            client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
-            client.on_message = self._on_message
+            client.on_subscribe = self._on_subscribe
+            client.on_publication, client.on_acknowledged = self._on_publication, self._on_acknowledged
             keep = self._session_seconds if self._durable else 0
             library.connect(client, self._endpoint, session_seconds=keep, clean=not (keep and self._has_session))
             self._look_at_certificate(client)
@@ -234,9 +238,9 @@ class Bus:
             _log.warning("%s", note)
         self.certificate_note = note
 
-    def _loop(self, client: paho.Client) -> None:
+    def _loop(self, client: Client) -> None:
         sock = client.socket()
-        sleeping = Sleeping(sock, self._wake, self._turn)
+        sleeping = Sleeping(sock, self._wake, self._turn, lambda: self._outbox.is_due)
         self._alive, begun = KeepAlive(), time.monotonic()
         while sock is not None and sock is client.socket():
             self._turned = now = time.monotonic()
@@ -249,7 +253,7 @@ class Bus:
             waits_inside = sleeping.holds
             seconds = 0 if waits_inside else self._seconds_to_sleep(client, now)
             if sleeping.until(seconds, writes=client.want_write()) or waits_inside:
-                client.loop_read()
+                client.read()
                 self._alive.heard()
                 if library.holds_back(client):
                     self._reason = "the broker sends at QoS 2, which was not asked for"
@@ -258,7 +262,7 @@ class Bus:
             if self._proofs.due is not None:
                 self._check_proofs(client)
 
-    def _seconds_to_sleep(self, client: paho.Client, now: float) -> float:
+    def _seconds_to_sleep(self, client: Client, now: float) -> float:
         until = self._alive.due(client)
         if not self._taken or self._stopping:
             until = min(until, now + self._farewell.seconds)
@@ -266,14 +270,14 @@ class Bus:
             until = min(until, self._proofs.due)
         return max(0.1, until - now)
 
-    def _send(self, client: paho.Client) -> None:
+    def _send(self, client: Client) -> None:
         """Hands the outbox to paho, and lets it write what the socket takes at once; needs the turn."""
         if self._asks_again:
             self._asks_again = False
             if self._ready and self._subscriptions:
                 library.subscribe(client, self._endpoint, self._subscriptions)
         while (letter := self._outbox.take()) is not None:
-            self._outbox.sent(library.publish(client, self._endpoint, letter), letter)
+            self._outbox.sent(library.publish(client, letter), letter)
         if client.want_write():
             client.loop_write()
             self._alive.said()
@@ -285,13 +289,13 @@ class Bus:
     # --------------------------------------------------------------------------- paho's callbacks
 
     def _on_connect(
-        self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, _properties: object
+        self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, properties: object
     ) -> None:
         if code.is_failure:
             self._reason = f"the broker refuses the login {self._login.name}: {code}"
             return
         self._taken = self._has_session = True
-        self._outbox.open()
+        self._outbox.open(library.most_at_once(properties))
         if self._subscriptions:
             library.subscribe(client, self._endpoint, self._subscriptions)
             self._proofs.asked(time.monotonic())
@@ -315,16 +319,15 @@ class Bus:
             self._tell(self._listener.unproved, self._proofs.missing)
             library.subscribe(client, self._endpoint, self._subscriptions)  # canaries follow its SUBACK
 
-    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+    def _on_publication(self, topic_bytes: bytes, payload: bytes, retained: bool, duplicate: bool) -> None:  # noqa: FBT001  # as the client tells it
         try:
-            topic = message.topic
+            topic = topic_bytes.decode()
         except UnicodeDecodeError:
             return  # no topic of ours; MQTT forbids it (MQTT 5.0 section 1.5.4)
-        payload = bytes(message.payload)
-        if not message.retain and self._proofs.heard(topic, payload):
+        if not retained and self._proofs.heard(topic, payload):
             self._become_ready()
         if not self._proofs.is_canary(topic):
-            self._tell(self._listener.heard, Message(topic, payload, message.retain, message.dup))
+            self._tell(self._listener.heard, Message(topic, payload, retained, duplicate))
 
     def _become_ready(self) -> None:
         if self._ready:
@@ -332,10 +335,10 @@ class Bus:
         self._ready = True
         self._tell(self._listener.ready)
 
-    def _on_publish(self, _client: paho.Client, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
-        letter = self._outbox.acknowledged(mid)
-        if code.is_failure and letter is not None:
-            self._tell(self._listener.denied, letter.ticket, str(code))
+    def _on_acknowledged(self, number: int, code: int) -> None:
+        letter = self._outbox.acknowledged(number)
+        if letter is not None and (reason := library.refusal(code)):
+            self._tell(self._listener.denied, letter.ticket, reason)
 
     def _on_disconnect(
         self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, _properties: object

@@ -5,24 +5,30 @@ The client is driven from outside (``loop_read``, ``loop_write``, ``loop_misc``)
 
 import socket
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from latchwire.bus.client import LARGEST, Client
+from latchwire.bus.client import Client
 from latchwire.bus.keepalive import KEEPALIVE
 from latchwire.bus.outbox import Letter
+from latchwire.bus.packets import LARGEST
 from latchwire.bus.words import Endpoint, Login, Subscription
 
 CONNECT_SECONDS: Final = 5.0
 """How long one attempt may wait for TCP, and then again for the broker's CONNACK."""
+AT_ONCE: Final = 20
+"""Publications that are not acknowledged yet; Mosquitto takes no more by default (max_inflight_messages)."""
+_REFUSED: Final = 0x80
+"""Reason codes from here on are of failures (MQTT 5.0 section 2.4)."""
 
 
-def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> paho.Client:
+def new_client(endpoint: Endpoint, login: Login, client_id: str, will: tuple[str, str] | None) -> Client:
     """A client that is not connected yet.
 
     Raises:
@@ -87,30 +93,34 @@ def subscribe(client: paho.Client, endpoint: Endpoint, subscriptions: Sequence[S
         client.subscribe([(item.filter, 1) for item in subscriptions])
 
 
-def publish(client: paho.Client, endpoint: Endpoint, letter: Letter) -> int:
+def publish(client: Client, letter: Letter) -> int:
     """Publishes at QoS 1; the packet identifier."""
-    expires = None if letter.expiry is None or not endpoint.mqtt5 else cast("Properties", _Expires(letter.expiry))
-    info = client.publish(letter.topic, letter.payload, qos=1, retain=letter.retained, properties=expires)
-    return info.mid
+    payload = letter.payload.encode() if isinstance(letter.payload, str) else letter.payload
+    return client.put(letter.topic, payload, retained=letter.retained, expiry=letter.expiry)
+
+
+def most_at_once(properties: object) -> int:
+    """How many publications the broker takes before it acknowledges one: its Receive Maximum (MQTT 5.0 3.2.2.3.3).
+
+    Args:
+        properties: those of its CONNACK.
+    """
+    return min(getattr(properties, "ReceiveMaximum", AT_ONCE), AT_ONCE)
+
+
+def refusal(code: int) -> str:
+    """What the reason code of a PUBACK says against a publication; "" if nothing."""
+    if code < _REFUSED:
+        return ""
+    try:
+        return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
+    except (KeyError, ValueError):
+        return f"reason code {code}"
 
 
 def holds_back(client: paho.Client) -> bool:
     """Whether messages of QoS 2 wait in the client: none was asked for, and a broker could leave 65,535 there."""
     return bool(client._in_messages)  # noqa: SLF001  # paho tells nowhere else, and checks nothing
-
-
-class _Expires:
-    """The Message Expiry Interval (MQTT 5.0 section 3.3.2.3.3), in the one call that paho asks of properties.
-
-    Its own class makes the tables of all properties anew for each packet, a tenth of what sending a command takes.
-    """
-
-    def __init__(self, seconds: int) -> None:
-        self._packed = b"\x05\x02" + seconds.to_bytes(4, "big")
-
-    def pack(self) -> bytes:
-        """Their length, and they."""
-        return self._packed
 
 
 def _socket_open(_client: paho.Client, _data: object, sock: object) -> None:

@@ -40,6 +40,12 @@ class Outbox:
         self._sent: dict[int, Letter] = {}
         self._tickets = itertools.count(1)
         self._open = False
+        self._at_once = limit
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one of them can be sent now."""
+        return bool(self._waiting) and self._open and len(self._sent) < self._at_once
 
     @property
     def is_open(self) -> bool:
@@ -69,10 +75,10 @@ class Outbox:
             self._waiting.append(letter)
             return letter.ticket
 
-    def open(self) -> None:
-        """A connection stands."""
+    def open(self, at_once: int) -> None:
+        """A connection stands, on which so many may be unacknowledged."""
         with self._lock:
-            self._open = True
+            self._open, self._at_once = True, at_once
 
     def close(self) -> None:
         """It is gone: what is kept waits for the next one, in its old order, and the rest is thrown away."""
@@ -87,7 +93,7 @@ class Outbox:
         if not self._waiting:  # asked at each turn of the bus, mostly for nothing
             return None
         with self._lock:
-            return self._waiting.popleft() if self._open and self._waiting else None
+            return self._waiting.popleft() if self.is_due else None
 
     def sent(self, number: int, letter: Letter) -> None:
         """Notes that it was sent under that packet identifier."""

@@ -18,20 +18,21 @@ class Sleeping:
         sock: the connection's socket.
         wake: set by who wants the thread awake.
         turn: held by the thread whenever it is awake.
+        is_due: whether there is something to send; whoever put it there while the turn was held has left it to us.
     """
 
-    def __init__(self, sock: Any, wake: Wake, turn: threading.Lock) -> None:
-        self._wake, self._turn = wake, turn
+    def __init__(self, sock: Any, wake: Wake, turn: threading.Lock, is_due: Callable[[], bool]) -> None:
+        self._wake, self._turn, self._is_due = wake, turn, is_due
         self._number: int = sock.fileno()
         self._asked = 0
         self._poll = select.poll()
         self._poll.register(wake, select.POLLIN)
-        self._pending: Callable[[], int] = getattr(sock, "pending", int)
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
 
     @property
     def holds(self) -> bool:
         """Whether TLS holds bytes that no poll sees."""
-        return self._pending() > 0
+        return self._pending is not None and self._pending() > 0
 
     def until(self, seconds: float, *, writes: bool) -> bool:
         """Sleeps at most so long; whether there is something to read, an end or an error.
@@ -46,7 +47,7 @@ class Sleeping:
             self._asked = asked
         self._turn.release()
         try:
-            events = self._poll.poll(seconds * 1000)
+            events = self._poll.poll(0 if self._is_due() else seconds * 1000)
         finally:
             self._turn.acquire()
         readable = False
