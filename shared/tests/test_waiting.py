@@ -3,7 +3,7 @@
 import threading
 
 from latchwire.actuator.strands import Strands
-from latchwire.waiting import Timers, Wake, now
+from latchwire.waiting import Once, Timers, Wake, now
 from support.broker import wait_until
 
 
@@ -35,6 +35,24 @@ def test_a_timer_that_raises_harms_no_other() -> None:
     timers.stop()
 
 
+def test_a_moment_that_has_come_lets_all_go_on_and_stays() -> None:
+    once, gone = Once(), list[bool]()
+    waiting = [threading.Thread(target=lambda: gone.append(once.wait(30))) for _ in range(8)]
+    for thread in waiting:
+        thread.start()
+    assert not once.wait(0.01)
+    assert not once.is_set()
+    setting = [threading.Thread(target=once.set) for _ in range(8)]
+    for thread in setting:
+        thread.start()
+    for thread in (*waiting, *setting):
+        thread.join(30)
+    assert gone == [True] * 8
+    assert once.is_set()
+    assert once.wait(0)
+    assert once.wait(-1)
+
+
 def test_a_wake_stays_set_until_it_is_cleared() -> None:
     wake = Wake()
     assert not wake.wait(0)
@@ -53,11 +71,10 @@ def test_two_jobs_that_come_at_once_are_for_two_threads() -> None:
     strands, gate, done = Strands(workers=4, on_fault=fail), threading.Event(), list[str]()
     for _ in range(20):
         strands.submit("warm-up", lambda: done.append("warm-up"))
-        wait_until(lambda: strands._idle == strands._threads, "all idle")
+        wait_until(lambda: len(strands._parked) == strands._threads, "all idle")
         gate.clear()
-        with strands._changed:  # both are there before the idle one wakes
-            strands.submit("slow", lambda: gate.wait(20) and done.append("slow"))  # type: ignore[arg-type, func-returns-value]
-            strands.submit("quick", lambda: done.append("quick"))
+        strands.submit("slow", lambda: gate.wait(20) and done.append("slow"))  # type: ignore[arg-type, func-returns-value]
+        strands.submit("quick", lambda: done.append("quick"))
         wait_until(lambda: done[-1] == "quick", "the quick one is done meanwhile", 2)
         gate.set()
         wait_until(lambda: done[-1] == "slow", "the slow one is done")

@@ -6,7 +6,6 @@ protocol's: only after ``stale-nonce``, once, within the waiting time, over a di
 
 import math
 import os
-import threading
 import time
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ from latchwire.protocol.keys import Key
 from latchwire.protocol.token import COMMAND, MAX_STRING, encode_part, sign
 from latchwire.sender.agents import HeardNonce
 from latchwire.sender.answer import Answer
-from latchwire.waiting import now
+from latchwire.waiting import Once, now
 
 
 class OpenCommand:
@@ -57,7 +56,7 @@ class OpenCommand:
         self.denied = ""
         self.answer: Answer | None = None
         self.is_late = self.is_over = False
-        self.done = threading.Event()
+        self.done = Once()
         self._nonce = ""
         self._until = 0
         self._tries = 0

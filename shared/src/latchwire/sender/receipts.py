@@ -7,6 +7,7 @@ The nonce is the one that the refusal carries; if the command was signed over th
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from latchwire.errors import TokenError
@@ -40,7 +41,7 @@ class Receipts:
         self,
         *,
         issuer: str,
-        lock: threading.Condition,
+        lock: AbstractContextManager[bool],
         memory: Memory,
         agents: Agents,
         keyring: Callable[[], Keyring],

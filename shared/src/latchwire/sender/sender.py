@@ -55,10 +55,11 @@ class Sender:
         self.issuer, self._announce, self._connect_seconds = issuer, announce, connect_seconds
         self.use(keyring)
         self._agents, self._memory = Agents(), Memory()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._receipts = Receipts(
             issuer=issuer,
-            lock=self._changed,
+            lock=self._lock,
             memory=self._memory,
             agents=self._agents,
             keyring=lambda: self._keyring,
@@ -152,7 +153,7 @@ class Sender:
                 agent's nonce lives. The broker drops the command after that time, too (MQTT 5).
             on_late: told the truth if it comes after ``no answer`` was told; on another thread.
         """
-        with self._changed:
+        with self._lock:
             self._memory.forget()
         if jti is not None and (again := self._again(jti, wait)) is not None:
             return again
@@ -170,7 +171,7 @@ class Sender:
             key=key, agent=agent, device=device, action=action, sub=claimable(sub), jti=jti or random_jti(),
             patience=seconds, on_late=on_late,
         )  # fmt: skip
-        with self._changed:
+        with self._lock:
             if (told := self._memory.never_done(command.jti)) is not None:
                 return told
             twin = self._memory.add(command)
@@ -187,7 +188,7 @@ class Sender:
             wait: seconds that this call may take; left out, the first one's patience.
             answer: that nobody listens, if the one who asks found it so.
         """
-        with self._changed:
+        with self._lock:
             twin = self._memory.find(jti)
             if twin is None:
                 if answer is not None:
@@ -215,6 +216,9 @@ class Sender:
 
     def _listening(self, agent: str) -> HeardNonce | Cause:
         """Waits a moment for a connection and for what the broker keeps about the agent."""
+        nonce = self._agents.nonce(agent)
+        if nonce is not None and self._bus.is_ready and self._agents.is_online(agent):
+            return nonce
         with self._changed:
             self._changed.wait_for(lambda: self._bus.is_ready, self._connect_seconds)
             if not self._bus.is_ready:
@@ -238,7 +242,7 @@ class Sender:
 
     def _wait(self, command: OpenCommand, seconds: float) -> Answer:
         command.done.wait(max(0.0, min(seconds, command.latest - now())))
-        with self._changed:
+        with self._lock:
             if command.answer is not None:
                 command.is_over = True  # a person is told: it must not be tried again after that
                 command.done.set()
@@ -284,7 +288,7 @@ class Sender:
         """The broker says it did not take a publication. Only a hint, so that nobody waits for nothing."""
         event(_log, logging.ERROR, "The broker refused a publication: look at its access list.",
               issuer=self.issuer, reason=reason)  # fmt: skip
-        with self._changed:
+        with self._lock:
             for command in self._memory:
                 if command.ticket == ticket:
                     command.denied = f"the broker says that this login may not publish there: {reason}"
