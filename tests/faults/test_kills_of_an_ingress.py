@@ -110,19 +110,19 @@ def test_a_webhook_killed_again_and_again_while_people_write_does_nothing_twice(
 ) -> None:
     dice = random.Random(1)  # noqa: S311  # a plan, no secret
     people = [next(numbers) for _ in range(PEOPLE)]
-    endings = [ending for _ in range(KILLS) for ending in kill_while_they_write(house, people, dice.uniform(0, 0.15))]
+    delays = [0.3 * dice.random() ** 3 for _ in range(KILLS)]  # most of them within the milliseconds that it takes
+    endings = [ending for delay in delays for ending in kill_while_they_write(house, people, delay)]
     assert None in endings, "no kill came before an answer"
     assert any(ending is not None for ending in endings), "each kill came before the first answer"
 
 
 def kill_while_they_write(house: House, people: list[str], delay: float) -> list[str | None]:
-    """One kill so long after the first of them was heard; what each was told before it."""
+    """One kill so long after they began to write; what each was told before it."""
     house.start("whatsapp-webhook")
     before = openings(house)
     toggles = [form("toggle the front door", sender=person) for person in people]
     with ThreadPoolExecutor(PEOPLE) as pool:
         told = [pool.submit(post, house, toggle) for toggle in toggles]
-        wait_until(lambda: openings(house) > before or any(one.done() for one in told), "the first is heard", 20)
         time.sleep(delay)  # not for luck: when it is killed is what is tried
         house.kill("whatsapp-webhook")
     house.start("whatsapp-webhook")
