@@ -3,7 +3,7 @@
 import threading
 
 from latchwire.actuator.strands import Strands
-from latchwire.waiting import Once, Timers, Wake, now
+from latchwire.waiting import Timers, Wake, now
 from support.broker import wait_until
 
 
@@ -33,24 +33,6 @@ def test_a_timer_that_raises_harms_no_other() -> None:
     wait_until(lambda: bool(called), "the next one is called")
     assert isinstance(faults[0], ValueError)
     timers.stop()
-
-
-def test_a_moment_that_has_come_lets_all_go_on_and_stays() -> None:
-    once, gone = Once(), list[bool]()
-    waiting = [threading.Thread(target=lambda: gone.append(once.wait(30))) for _ in range(8)]
-    for thread in waiting:
-        thread.start()
-    assert not once.wait(0.01)
-    assert not once.is_set()
-    setting = [threading.Thread(target=once.set) for _ in range(8)]
-    for thread in setting:
-        thread.start()
-    for thread in (*waiting, *setting):
-        thread.join(30)
-    assert gone == [True] * 8
-    assert once.is_set()
-    assert once.wait(0)
-    assert once.wait(-1)
 
 
 def test_a_wake_stays_set_until_it_is_cleared() -> None:

@@ -4,8 +4,7 @@ On musl (OpenWrt) a timed wait for a lock, a condition, an event or a queue ends
 no battery for it: when the time is set back by years while a door stands open, such a wait ends years later. Waiting
 in ``poll`` ends by the kernel's monotonic clock everywhere, so whatever an agent waits for, it waits for here.
 
-:class:`Wake` is a flag that a poll can see; :class:`Timers` calls functions at their time. (:class:`Once` is for who is
-no agent.)
+:class:`Wake` is a flag that a poll can see; :class:`Timers` calls functions at their time.
 """
 
 import heapq
@@ -59,38 +58,6 @@ class Wake:
         """Gives both ends back."""
         self._receiver.close()
         self._sender.close()
-
-
-class Once:
-    """A moment that comes once, for some threads to wait for: ``threading.Event`` without its condition.
-
-    A command costs its sender one of these; an event costs three times as much. Not for an agent: its wait ends by a
-    clock that may be put, as that of an event does.
-    """
-
-    __slots__ = ("_has_come", "_lock")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-        self._has_come = False
-
-    def is_set(self) -> bool:
-        """Whether it has come."""
-        return self._has_come
-
-    def set(self) -> None:
-        """It has come: whoever waits goes on, one after the other."""
-        self._has_come = True
-        with suppress(RuntimeError):  # it had come before, and nobody waits
-            self._lock.release()
-
-    def wait(self, seconds: float) -> bool:
-        """Waits for it, at most so long; whether it has come."""
-        if not self._has_come and self._lock.acquire(timeout=max(0.0, seconds)):
-            with suppress(RuntimeError):  # it was set meanwhile once more
-                self._lock.release()
-        return self._has_come
 
 
 class Timer:

@@ -74,7 +74,7 @@ def publish(topic: bytes, payload: bytes, number: int, *, retained: bool, expiry
         raise ValueError(f"a topic of {len(topic)} bytes and a payload of {len(payload)} are more than MQTT can carry")
     head = PUBLISH | QOS_1 | retained
     begin = bytes((head, size)) if size < _MORE else bytes((head, *_length(size)))
-    return b"".join((begin, len(topic).to_bytes(2), topic, number.to_bytes(2), properties, payload))
+    return begin + len(topic).to_bytes(2) + topic + number.to_bytes(2) + properties + payload
 
 
 def _length(size: int) -> list[int]:

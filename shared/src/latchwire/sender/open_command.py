@@ -15,7 +15,8 @@ from latchwire.protocol.keys import Key
 from latchwire.protocol.token import COMMAND, MAX_STRING, encode_part, sign
 from latchwire.sender.agents import HeardNonce
 from latchwire.sender.answer import Answer
-from latchwire.waiting import Once, now
+from latchwire.sender.once import Once
+from latchwire.waiting import now
 
 
 class OpenCommand:
