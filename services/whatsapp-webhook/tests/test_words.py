@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latchwire.model import Kind
-from latchwire_whatsapp_webhook import vocabulary
+from latchwire_whatsapp_webhook import spelling, vocabulary
 from latchwire_whatsapp_webhook.spelling import tokens
 from latchwire_whatsapp_webhook.words import Command, Device, Phrasebook, Unclear, Wish, Words, remarks
 
@@ -375,3 +375,8 @@ def test_every_listed_word_is_one_token_as_the_spelling_gives_it() -> None:
     for phrases in vocabulary.PHRASES.values():
         for phrase in phrases:
             assert " ".join(tokens(phrase)) == phrase
+
+
+@given(st.text(st.characters(max_codepoint=127)) | st.text("ab1' .-?!\t_"))
+def test_the_quick_way_through_ascii_finds_the_same_tokens(text: str) -> None:
+    assert spelling.tokens(text) == spelling._tokens(spelling._spelled(text))

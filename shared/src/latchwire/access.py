@@ -47,6 +47,7 @@ class Access:
     def __init__(self, config: Config, *, x_ids: Mapping[str, str] = _NOBODY) -> None:
         self._config = config
         self._granted: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._places = {device: place for place, device in enumerate(config.devices)}
         self._people: dict[str, Person] = {}
         self._clashing: set[str] = set()
         self._anybody_by_hand: Person | None = None
@@ -108,7 +109,10 @@ class Access:
         return granted.copy()
 
     def _grants(self, person: Person) -> dict[str, tuple[str, ...]]:
-        found = {device: self._actions(person, device) for device in self._config.devices}
+        devices, may = self._config.devices, person.may
+        # A big house has devices that this person may not use.
+        names = devices if isinstance(may, str) else sorted(devices.keys() & may.keys(), key=self._places.__getitem__)
+        found = {device: self._actions(person, device) for device in names}
         return {device: actions for device, actions in found.items() if actions}
 
     def _actions(self, person: Person, device: str) -> tuple[str, ...]:

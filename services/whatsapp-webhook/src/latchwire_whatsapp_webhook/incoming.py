@@ -31,6 +31,7 @@ _TELLING: Final = {
     "WaId": re.compile("WaId(?=[0-9])"),
 }
 """The fields that decide, and how each looks where it begins in the signed text."""
+_NAMES: Final = tuple(_TELLING)
 
 
 class Incoming(NamedTuple):
@@ -82,8 +83,9 @@ def read(form: Mapping[str, list[str]]) -> Incoming:
     if not sender.startswith(_CHANNEL) or whatsapp_id(sender) is None:
         raise NotAMessageError("its sender is not one of WhatsApp")
     signed = "".join(name + fields[name] for name in sorted(fields))
+    telling = [field for field in fields if field.endswith(_NAMES)]
     for name, begins in _TELLING.items():
-        own = [field for field in fields if field.endswith(name)]  # ``SmsMessageSid`` ends like ``MessageSid``
+        own = [field for field in telling if field.endswith(name)]  # ``SmsMessageSid`` ends like ``MessageSid``
         if len(begins.findall(signed)) != sum(begins.match(name + fields[field]) is not None for field in own):
             raise NotAMessageError(f"it could be read with more than one {name}")
     payload = fields.get("ButtonPayload") or fields.get("ListId") or ""
