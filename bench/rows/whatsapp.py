@@ -31,12 +31,14 @@ a turn. Whoever posts is a process of its own and has signed all before the cloc
 as an error, which ends the row.
 """
 MISSED: Final = """
-The sum has no disk in it: the message is synced to the disk before anything is done, about a millisecond, and that
-promise stays. The rest is Python in the webhook, 3 ms of processor time a post where the Flask route has 0.9: people
-and rights, the words, the form read strictly, journal, log, two signatures, and half a millisecond in the connection
-to the broker. Messages that come at once share one sync, so with many at once it is that processor time that counts,
-on the one core that an interpreter uses, and there it takes no longer than alone. Next: one statement of SQLite for a
-message instead of four, the vocabulary of a person kept between messages, and what *send* names.
+The sum has no disk in it: the message is synced to the disk before anything is done, and that promise stays. The rest
+is Python in the webhook, two and a half times the processor time of the Flask route: people and rights, the words, the
+form read strictly, journal, log, two signatures, the connection to the broker. Messages that come at once share one
+sync, so with many at once it is that processor time that counts, on the one core that an interpreter uses; half of it
+is then the kernel's, which switches between threads fifty times a message where the Flask route has nine: whoever
+waits for the disk, a socket or a lock gives the interpreter away, and then waits for it. One thread at a time was
+tried: it gains a tenth, and one that hangs would hold all. Next step: write the reply from the thread that hears the
+receipt, so that nobody is woken for it.
 """
 
 
