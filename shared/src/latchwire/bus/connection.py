@@ -210,7 +210,7 @@ class Bus:
         self._farewell.begin()
         self._proofs.begin()
         try:
-            # A new one each time: paho's sends by itself what an older connection left, after what is newer.
+            # A new one each time, so that nothing is sent that an older connection left.
             self._client = client = library.new_client(self._endpoint, self._login, self._client_id, self._will)
             client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
             client.on_subscribe = self._on_subscribe
