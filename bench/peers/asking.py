@@ -15,10 +15,12 @@ from latchwire.config.loading import load
 from latchwire.config.places import Places
 from latchwire.model import Kind
 from latchwire.sender import Ending, Sender
+from latchwire.service.one_cpu import settle
 
 
 def main(host: str, port: str, state: str, *words: str) -> None:
     """Runs it."""
+    settle("bench", {}, acts=False)  # as a service does
     agent, device, issuer = words
     places = Places(Path(state))
     sender = Sender(

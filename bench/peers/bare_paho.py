@@ -6,7 +6,8 @@
 The answering side answers in ``on_message`` and runs ``loop_forever``; the asking side has ``loop_start`` and a queue.
 QoS 1 both ways, TCP_NODELAY on, MQTT 3.1.1, which is paho's default. ``DELAY`` is ``nodelay``, or ``nagle``:
 TCP_NODELAY left as it is; or ``mqtt5``: the same on MQTT 5, with a Message Expiry Interval on the command, as ours
-has it. ``answer-after`` answers from a thread of its own, as everything does that works hardware.
+has it; or ``one-cpu``: all threads of an end on one CPU, as ours are. ``answer-after`` answers from a thread of its
+own, as everything does that works hardware.
 """
 
 import queue
@@ -21,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bench.worker import serve_samples
+from latchwire.service.one_cpu import settle
 
 ANSWER_SECONDS = 20.0
 
@@ -52,6 +54,8 @@ def _no_delay(_client: paho.Client, _data: object, sock: object) -> None:
 def main(part: str, *words: str) -> None:
     """Runs one side."""
     command, answer = words[4:6]
+    if words[-1] == "one-cpu":
+        settle("bench", {}, acts=part != "ask")
     if part == "ask":
         answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         client = connected(words, answer, answers.put)

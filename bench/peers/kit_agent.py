@@ -16,6 +16,7 @@ from latchwire.config.loading import load
 from latchwire.config.places import Places
 from latchwire.log import configure
 from latchwire.model import Kind, State
+from latchwire.service.one_cpu import settle
 
 
 class Latch:
@@ -62,6 +63,7 @@ class Lamp:
 
 def main(host: str, port: str, state: str, name: str) -> None:
     """Runs it."""
+    settle("bench", {}, acts=True)  # as a service does
     places = Places(Path(state))
     config = parse_agent(agent_extract(load(places.config), name))
     configure(stream=(places.state / f"{name}.log").open("a", encoding="utf-8"))

@@ -48,6 +48,7 @@ TABLE: Final[Mapping[str, tuple[Variable, ...]]] = {
         Variable("LATCHWIRE_STATE", "state", "The folder of configuration, keys, logins and data."),
         Variable("LOG_LEVEL", "info", "How much is logged: debug, info, warning or error."),
         Variable("LOG_FORMAT", "text", "text for people, json for one JSON object a line."),
+        Variable("SERVICE_CPUS", "one", "one: a service's threads stay on one CPU, which is quickest; all: anywhere."),
         Variable("LATCHWIRE_BUNDLE", "", "For relay-agent: the folder of a bundle, in place of state/."),
         Variable("LATCHWIRE_RUN", "", "With a bundle: the folder of its socket; else /var/run/relay-agent."),
         Variable("LATCHWIRE_USER", "", "Who types, for `manual` in people; else the Unix user."),

@@ -178,6 +178,7 @@ def run_together(
         find=agents.find,
         variables=variables_at_start(places),
         watched=places.watched,
+        acts=True,
     )
     return main(program, left)
 

@@ -81,6 +81,12 @@ def run(
     making = Making(service=name, open_devices=open_devices, run_folder=run_folder, workers=workers)
     bundled = BundledAgent(folder=Path(folder), make=making, variables=os.environ)
     program = Program(
-        name=name, purpose=purpose, version=version, run_folder=run_folder, find=bundled.find, variables=os.environ
+        name=name,
+        purpose=purpose,
+        version=version,
+        run_folder=run_folder,
+        find=bundled.find,
+        variables=os.environ,
+        acts=True,
     )
     return main(program, arguments)

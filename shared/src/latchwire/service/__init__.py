@@ -2,5 +2,6 @@
 
 ``frame``    signals, reload, start and stop, ``--health`` and ``--check``
 ``control``  the Unix socket that tells the health
+``one_cpu``  where its threads run
 ``home``     endpoint, login, keys and agents beside the user's config.json
 """

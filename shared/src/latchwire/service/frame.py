@@ -28,7 +28,7 @@ from latchwire.bus import Login
 from latchwire.errors import Anew, ConfigurationError
 from latchwire.health import Health
 from latchwire.protocol.keys import Keyring
-from latchwire.service import control
+from latchwire.service import control, one_cpu
 from latchwire.service.setup import Secrets
 from latchwire.waiting import Wake
 
@@ -116,8 +116,9 @@ class Program(NamedTuple):
         version: for ``--version``.
         run_folder: where its socket is.
         find: looks up its members; raises ConfigurationError.
-        variables: the environment, for LOG_LEVEL and LOG_FORMAT.
+        variables: the environment, for LOG_LEVEL, LOG_FORMAT and SERVICE_CPUS.
         watched: folders whose changes are worth a look at once; none where it looks every few seconds by itself.
+        acts: whether it works devices.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Program(NamedTuple):
     find: Callable[[], Found]
     variables: Mapping[str, str]
     watched: tuple[Path, ...] = ()
+    acts: bool = False
 
 
 def main(program: Program, arguments: Sequence[str] | None = None) -> int:
@@ -139,6 +141,7 @@ def main(program: Program, arguments: Sequence[str] | None = None) -> int:
     if arguments and (answered := _answer(program, arguments)) is not None:
         return answered
     log.configure(level=program.variables.get("LOG_LEVEL", "INFO"), form=program.variables.get("LOG_FORMAT", "text"))
+    one_cpu.settle(program.name, program.variables, acts=program.acts)
     return _Process(program).run()
 
 
