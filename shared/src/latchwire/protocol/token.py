@@ -175,7 +175,7 @@ def _are_values(claims: dict[str, Value]) -> bool:
                 return False
         elif kind is not bool:
             return False
-    return max(map(len, claims), default=0) <= MAX_STRING
+    return len("".join(claims)) <= MAX_STRING or max(map(len, claims)) <= MAX_STRING
 
 
 def _are_printable(claims: dict[str, Value]) -> bool:
