@@ -29,11 +29,10 @@ class Household:
             return None
         (person,) = people.values()
         identity = next(identity for identity, owner in found.items() if owner is not None)
-        return Person(person.name, identity, self._book(person.name, self._ingress.usable(person)))
+        return Person(person.name, identity, self._book(person.name, self._ingress.usable(person), access.config))
 
-    def _book(self, name: str, usable: _Usable) -> Phrasebook:
+    def _book(self, name: str, usable: _Usable, config: Config) -> Phrasebook:
         """The one that was made for this person, while the configuration and what they may are the same."""
-        config = self._ingress.config
         of, books = self._books
         if of is not config:
             self._books = of, books = config, {}
