@@ -13,7 +13,7 @@ import pytest
 
 from latchwire import topics
 from latchwire.actuator import device as of_device
-from latchwire.model import Cause, State
+from latchwire.model import Cause, Happened, State
 from latchwire.sender import Answer, Ending, Sender
 from latchwire.waiting import now
 from latchwire_relay_agent.hardware import open_devices
@@ -123,6 +123,30 @@ def test_a_mark_of_a_pending_relock_stays_only_where_the_door_may_be_open(
     bolt.faults["unlock"] = fault(cause)
     assert ask(home.sender(), "toggle").cause is cause
     assert bolt.held is remembered
+
+
+@pytest.mark.parametrize("device", [DOOR, "lamp"])
+def test_a_toggle_is_not_begun_when_reading_the_state_took_until_after_its_time(home: Home, device: str) -> None:
+    """The one who asked was told how long it may still happen; hardware that hangs must not make that untrue."""
+    bolt, lamp, late, let = Bolt(), Lamp(), list[Answer](), threading.Event()
+    home.actuator({DOOR: bolt, "lamp": lamp})
+    sender = home.sender()
+    assert ask(sender, "status", device).ending is Ending.DONE  # what is read at the start has been read
+    hardware: Bolt | Lamp = bolt if device == DOOR else lamp
+    hardware.reading = lambda: let.wait(20)
+    answer = sender.ask(
+        agent="omega", device=device, action="toggle", sub="manual:test", wait=0.3, patience=0.3, on_late=late.append
+    )
+    assert answer.ending is Ending.NO_ANSWER
+    assert answer.until is not None
+    end = now() + answer.until
+    wait_until(lambda: now() > end, "it may not happen any more", 5)
+    let.set()
+    wait_until(lambda: bool(late), "the truth follows")
+    assert (late[0].ending, late[0].cause, late[0].happened) == (Ending.REFUSED, Cause.STALE_NONCE, Happened.NO)
+    assert (bolt.count("unlock"), lamp.state) == (0, State.OFF)
+    hardware.reading = lambda: None
+    assert ask(sender, "toggle", device).ending is Ending.DONE
 
 
 def test_a_toggle_that_cannot_be_remembered_opens_nothing(home: Home) -> None:

@@ -22,6 +22,7 @@ class Bolt:
         stuck: an action that is taken but changes nothing.
         gate: closed while it is cleared: every action but ``status`` hangs there.
         held: what ``hold`` was last told.
+        reading: what reading the state does first.
     """
 
     poll_seconds = 0.0
@@ -36,6 +37,7 @@ class Bolt:
         self.gate.set()
         self.held: bool | None = None
         self.before: Callable[[str], None] = lambda _: None
+        self.reading: Callable[[], object] = lambda: None
 
     def count(self, action: str) -> int:
         """How often that was called."""
@@ -52,6 +54,7 @@ class Bolt:
 
     def status(self) -> State:
         self.calls.append("status")
+        self.reading()
         self._fail("status")
         return self.state
 
@@ -77,12 +80,13 @@ class Bolt:
 
 
 class Lamp:
-    """A switch in memory without a toggle of its own."""
+    """A switch in memory without a toggle of its own; ``reading`` is what reading its state does first."""
 
     poll_seconds = 0.0
 
     def __init__(self) -> None:
         self.state = State.OFF
+        self.reading: Callable[[], object] = lambda: None
 
     def on(self) -> State:
         self.state = State.ON
@@ -93,6 +97,7 @@ class Lamp:
         return self.state
 
     def status(self) -> State:
+        self.reading()
         return self.state
 
 

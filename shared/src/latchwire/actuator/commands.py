@@ -136,15 +136,19 @@ class Commands:
     def _do(self, name: str, accepted: Accepted) -> None:
         try:
             if now() > accepted.expires:
-                self._finish_stale(name, accepted)
+                late = Result(self._state(name), Cause.STALE_NONCE, "it waited too long behind others")
+                self._finish_stale(name, accepted, late)
             elif self._stopping:
                 self._finish(name, accepted, Result(self._state(name), Cause.BUSY))
             else:
                 self._watch(name, accepted)
-                result = self._devices[name].perform(accepted.command.act, accepted.command.sub)
+                command = accepted.command
+                result = self._devices[name].perform(command.act, command.sub, lambda: now() <= accepted.expires)
                 with self._lock:
                     in_time = self._running.pop(name, None) is not None
-                if in_time:
+                if in_time and result.cause is Cause.STALE_NONCE:
+                    self._finish_stale(name, accepted, result)
+                elif in_time:
                     self._finish(name, accepted, result)
                 else:  # it was answered at its deadline
                     self._devices[name].came_late(accepted.command.act, result, by=accepted.command.sub)
@@ -184,11 +188,10 @@ class Commands:
         receipt = self._receipt(name, accepted.key, accepted.command, result)
         self._answer(name, accepted.key, receipt, result, remembered=True)
 
-    def _finish_stale(self, name: str, accepted: Accepted) -> None:
-        """It waited too long behind others and was never begun: as if it had come too late, so a second try can act."""
+    def _finish_stale(self, name: str, accepted: Accepted, result: Result) -> None:
+        """It waited too long and was never begun: as if it had come too late, so a second try can act."""
         with self._lock:
             self._windows.forget(accepted.key.issuer, accepted.command.jti)
-        result = Result(self._state(name), Cause.STALE_NONCE, "it waited too long behind others")
         receipt = self._receipt(name, accepted.key, accepted.command, result)
         self._answer(name, accepted.key, receipt, result, remembered=False)
 

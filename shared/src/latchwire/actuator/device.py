@@ -53,6 +53,10 @@ class View(NamedTuple):
     lacks: str = ""
 
 
+_TURN: Final = {State.ON: "off", State.OFF: "on"}
+_LATE: Final = "reading the state took too long, so it was not begun"
+
+
 class Device:
     """A device at work.
 
@@ -84,18 +88,27 @@ class Device:
         """Puts it into its declared start state; a fault is kept in the view and told in the log."""
         self._note(self._attempt(lambda: of_handler.settle(self.handler, self.config.kind)), by="start")
 
-    def perform(self, action: str, by: str) -> Result:
-        """Does an action; never raises."""
+    def perform(self, action: str, by: str, in_time: Callable[[], bool] = lambda: True) -> Result:
+        """Does an action; never raises.
+
+        Args:
+            action: which.
+            by: who asked.
+            in_time: whether it may still be begun: looked at again where a toggle has read the state first, for that
+                may have taken its time. The cause is ``stale-nonce`` then, and nothing was done.
+        """
         if action == STATUS:
             result = self._attempt(lambda: self._call(STATUS))._replace(locks_in=self.locks_in())
             by = ""
         elif action == TOGGLE and self.config.kind is Kind.LOCK:
-            result = self._toggle_lock()
+            result = self._toggle_lock(in_time)
+        elif action == TOGGLE and not callable(getattr(self.handler, TOGGLE, None)):
+            result = self._toggle_switch(in_time)
         elif action == "unlock":
             result = self._unlock_for(self.config.relock_after_seconds)
         else:
             result = self._set(action)
-        self._note(result, by=by)
+        self._note(result, by="" if result.cause is Cause.STALE_NONCE else by)
         return result
 
     def poll(self) -> None:
@@ -104,7 +117,8 @@ class Device:
 
     def came_late(self, action: str, result: Result, by: str) -> None:
         """Notes what came of an action that had been called overdue; on the strand."""
-        self._note(result, by=self.view.by if action == STATUS else by)
+        changed_nothing = action == STATUS or result.cause is Cause.STALE_NONCE
+        self._note(result, by=self.view.by if changed_nothing else by)
 
     def overdue(self) -> None:
         """Notes that an action has taken too long: until it ends nobody knows the state."""
@@ -132,13 +146,26 @@ class Device:
 
     # ------------------------------------------------------------------------------- on the strand
 
-    def _toggle_lock(self) -> Result:
+    def _toggle_lock(self, in_time: Callable[[], bool]) -> Result:
         before = self._attempt(lambda: self._call(STATUS))
         if before.cause is not None:
             return before
         if before.state is State.UNLOCKED:
             return before._replace(changed=False, locks_in=self.locks_in())
+        if not in_time():
+            return before._replace(cause=Cause.STALE_NONCE, detail=_LATE)
         return self._unlock_for(self.config.toggle_seconds)._replace(changed=True)
+
+    def _toggle_switch(self, in_time: Callable[[], bool]) -> Result:
+        before = self._attempt(lambda: self._call(STATUS))
+        if before.cause is not None:
+            return before
+        if before.state not in _TURN:
+            return before._replace(cause=Cause.HARDWARE, detail=f"cannot toggle from {before.state}")
+        if not in_time():
+            return before._replace(cause=Cause.STALE_NONCE, detail=_LATE)
+        result = self._set(_TURN[before.state])
+        return result._replace(changed=result.state is not before.state) if result.cause is None else result
 
     def _set(self, action: str) -> Result:
         before = self.view.state

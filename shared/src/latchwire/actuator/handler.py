@@ -22,12 +22,10 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from latchwire.errors import ActionError
-from latchwire.model import STATUS, TOGGLE, Cause, Kind, State
+from latchwire.model import STATUS, Cause, Kind, State
 
 POLL_SECONDS: Final = 60.0
 """Each look wakes two threads, and whoever asks for ``status`` or an action is told what the hardware reads then."""
-
-_TURN: Final = {State.ON: "off", State.OFF: "on"}
 
 
 class Handler(Protocol):
@@ -47,11 +45,6 @@ def call(handler: Handler, action: str, kind: Kind) -> State:
     method = getattr(handler, action, None)
     if callable(method):
         return _checked(handler, action, kind, method())
-    if action == TOGGLE:
-        state = call(handler, STATUS, kind)
-        if state not in _TURN:
-            raise ActionError(Cause.HARDWARE, f"cannot toggle from {state}")
-        return call(handler, _TURN[state], kind)
     raise ActionError(Cause.INTERNAL, f"{_named(handler)} has no method {action}")
 
 
