@@ -23,6 +23,7 @@ class Bolt:
         gate: closed while it is cleared: every action but ``status`` hangs there.
         held: what ``hold`` was last told.
         reading: what reading the state does first.
+        remembering: what ``hold`` does first.
     """
 
     poll_seconds = 0.0
@@ -38,6 +39,7 @@ class Bolt:
         self.held: bool | None = None
         self.before: Callable[[str], None] = lambda _: None
         self.reading: Callable[[], object] = lambda: None
+        self.remembering: Callable[[], object] = lambda: None
 
     def count(self, action: str) -> int:
         """How often that was called."""
@@ -59,6 +61,7 @@ class Bolt:
         return self.state
 
     def hold(self, pending: bool) -> None:  # noqa: FBT001  # the kit's interface
+        self.remembering()
         self._fail("hold")
         self.held = pending
 

@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 _TURN: Final = {State.ON: "off", State.OFF: "on"}
-_LATE: Final = "reading the state took too long, so it was not begun"
+_LATE: Final = "the hardware took too long, so it was not begun"
 
 
 class Device:
@@ -94,8 +94,8 @@ class Device:
         Args:
             action: which.
             by: who asked.
-            in_time: whether it may still be begun: looked at again where a toggle has read the state first, for that
-                may have taken its time. The cause is ``stale-nonce`` then, and nothing was done.
+            in_time: whether it may still be begun: looked at again where the state was read or something was remembered
+                first, for hardware may take its time. The cause is ``stale-nonce`` then, and nothing was done.
         """
         if action == STATUS:
             result = self._attempt(lambda: self._call(STATUS))._replace(locks_in=self.locks_in())
@@ -105,7 +105,7 @@ class Device:
         elif action == TOGGLE and not callable(getattr(self.handler, TOGGLE, None)):
             result = self._toggle_switch(in_time)
         elif action == "unlock":
-            result = self._unlock_for(self.config.relock_after_seconds)
+            result = self._unlock_for(self.config.relock_after_seconds, in_time)
         else:
             result = self._set(action)
         self._note(result, by="" if result.cause is Cause.STALE_NONCE else by)
@@ -152,9 +152,9 @@ class Device:
             return before
         if before.state is State.UNLOCKED:
             return before._replace(changed=False, locks_in=self.locks_in())
-        if not in_time():
-            return before._replace(cause=Cause.STALE_NONCE, detail=_LATE)
-        return self._unlock_for(self.config.toggle_seconds)._replace(changed=True)
+        result = self._unlock_for(self.config.toggle_seconds, in_time)
+        is_late = result.cause is Cause.STALE_NONCE
+        return result._replace(state=before.state) if is_late else result._replace(changed=True)
 
     def _toggle_switch(self, in_time: Callable[[], bool]) -> Result:
         before = self._attempt(lambda: self._call(STATUS))
@@ -176,12 +176,16 @@ class Device:
             return result._replace(changed=result.state is not before)
         return result
 
-    def _unlock_for(self, seconds: int) -> Result:
+    def _unlock_for(self, seconds: int, in_time: Callable[[], bool]) -> Result:
         """Unlocks; ``seconds`` after it was told to, it locks by itself (0: never)."""
         if seconds:
             remembered = self._attempt(lambda: self._hold(pending=True))
             if remembered.cause is not None:
                 return remembered
+            if not in_time():
+                if self._relock is None:
+                    self._attempt(lambda: self._hold(pending=False))
+                return Result(self.view.state, Cause.STALE_NONCE, _LATE)
         result = self._attempt(lambda: self._call("unlock"), State.UNLOCKED)
         if seconds and (result.cause is None or result.cause.happened is Happened.MAYBE):
             self._lock_after(seconds)  # also where it only may have unlocked
