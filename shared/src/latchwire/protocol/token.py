@@ -38,6 +38,7 @@ Claims = Mapping[str, Value]
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 """To base64's own alphabet; what is of that one alone becomes what is in none."""
+_PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code != ord("\\"))
 _PADDING: Final = (b"", b"===", b"==", b"=")
 _LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 """By the length, modulo 4: the last characters whose bits beyond the last byte are zero (RFC 4648 section 3.5)."""
@@ -155,8 +156,7 @@ def parse_claims(data: bytes) -> dict[str, Value]:
     if not isinstance(claims, dict) or end != len(text):
         raise _malformed("not one JSON object")
     # Without escapes a string is what stands in the text, which is looked at once instead of one by one.
-    plain = "\\" not in text and text.isascii() and text.isprintable()
-    if not _are_values(claims) or not (plain or _are_printable(claims)):
+    if not _are_values(claims) or (data.translate(None, _PLAIN) and not _are_printable(claims)):
         raise _malformed("a claim is not printable ASCII text, an integer or a boolean within bounds")
     if "-0" in text and 0 in claims.values():
         _refuse_negative_zero(text)

@@ -111,61 +111,50 @@ def judge(delivery: Delivery, rules: Rules, windows: Windows, now: float) -> Ver
         return Alert(Cause.UNKNOWN_KEY, "no such key in the agent's keyring")
     if not token.verified_by(key.secret):
         return Alert(Cause.BAD_SIGNATURE, "the signature is not good", key.kid)
-    return _judge_signed(_Case(token, key, delivery.device, rules, windows, now))
-
-
-class _Case(NamedTuple):
-    """A delivery whose signature is good, and all that the rest of the checks look at."""
-
-    token: Unverified
-    key: Key
-    device: str
-    rules: Rules
-    windows: Windows
-    now: float
-
-
-def _judge_signed(case: _Case) -> Verdict:
-    command = _read(case)
+    command = _read(token, key)
     if isinstance(command, Refused):
         return command
-    windows, issuer = case.windows, case.key.issuer
-    if command.aud != f"{case.rules.agent}/{case.device}":
-        return _refused(case, command, Cause.WRONG_ADDRESS, "aud is not the topic's agent and device")
+    return _judge_command(command, key, device=delivery.device, rules=rules, windows=windows, now=now)
+
+
+def _judge_command(command: Command, key: Key, *, device: str, rules: Rules, windows: Windows, now: float) -> Verdict:
+    """Decides about a command whose signature and form are good."""
+    issuer = key.issuer
+    if command.aud != f"{rules.agent}/{device}":
+        return _refused(key, command, Cause.WRONG_ADDRESS, "aud is not the topic's agent and device")
     nonce = windows.kept(command.nonce)
     if nonce is None:
-        return _refused(case, command, Cause.UNKNOWN_NONCE, "the nonce is not one of the last four")
+        return _refused(key, command, Cause.UNKNOWN_NONCE, "the nonce is not one of the last four")
     if windows.knows(issuer, command.jti):
-        return Repeated(case.key, command, windows.answer_to(issuer, command.jti))
+        return Repeated(key, command, windows.answer_to(issuer, command.jti))
     if command.until > 2 * windows.lifetime:
         # Only here: after a restart with a shorter lifetime, "malformed, nothing happened" would be said of a command
         # that was done before it.
-        return _refused(case, command, Cause.MALFORMED, f"until is more than {2 * windows.lifetime} seconds")
-    if not windows.acts(nonce) or nonce.age(case.now) > command.until:
-        return _refused(case, command, Cause.STALE_NONCE, f"the nonce is {nonce.age(case.now):.0f} s old")
+        return _refused(key, command, Cause.MALFORMED, f"until is more than {2 * windows.lifetime} seconds")
+    if not windows.acts(nonce) or nonce.age(now) > command.until:
+        return _refused(key, command, Cause.STALE_NONCE, f"the nonce is {nonce.age(now):.0f} s old")
     windows.remember(issuer, command.jti)
-    if objection := _objection(case, command):
-        return _refused(case, command, *objection)._replace(remembered=True)
-    return Accepted(case.key, command, nonce.made_at + command.until)
+    if objection := _objection(command, key, device, rules):
+        return _refused(key, command, *objection)._replace(remembered=True)
+    return Accepted(key, command, nonce.made_at + command.until)
 
 
-def _read(case: _Case) -> Command | Refused:
+def _read(token: Unverified, key: Key) -> Command | Refused:
     claims: Mapping[str, Value] = {}
     try:
-        claims = parse_claims(case.token.payload)
-        return parse_command(claims, issuer=case.key.issuer)
+        claims = parse_claims(token.payload)
+        return parse_command(claims, issuer=key.issuer)
     except TokenError as error:
-        said = readable(claims, issuer=case.key.issuer)  # so that its sender can tell which one it was
-        return Refused(error.cause, error.detail, case.key, *said)
+        said = readable(claims, issuer=key.issuer)  # so that its sender can tell which one it was
+        return Refused(error.cause, error.detail, key, *said)
 
 
-def _objection(case: _Case, command: Command) -> tuple[Cause, str] | None:
+def _objection(command: Command, key: Key, device: str, rules: Rules) -> tuple[Cause, str] | None:
     """Why a fresh command must not be done; the order is the protocol's."""
-    rules, device = case.rules, case.device
     kind = rules.devices.get(device)
     if kind is None:
         return Cause.UNKNOWN_DEVICE, "the agent has no such device"
-    if not rules.may(case.key.issuer, device, command.act):
+    if not rules.may(key.issuer, device, command.act):
         return Cause.FORBIDDEN, "the agent does not obey this issuer in this"
     if command.act not in kind.actions:
         return Cause.UNKNOWN_ACTION, f"a {kind} does not know it"
@@ -174,5 +163,5 @@ def _objection(case: _Case, command: Command) -> tuple[Cause, str] | None:
     return None
 
 
-def _refused(case: _Case, command: Command, cause: Cause, detail: str) -> Refused:
-    return Refused(cause, detail, case.key, command.jti, command.sub, command.act, command.nonce)
+def _refused(key: Key, command: Command, cause: Cause, detail: str) -> Refused:
+    return Refused(cause, detail, key, command.jti, command.sub, command.act, command.nonce)
