@@ -32,13 +32,12 @@ as an error, which ends the row.
 """
 MISSED: Final = """
 The sum has no disk in it: the message is synced to the disk before anything is done, and that promise stays. The rest
-is Python in the webhook, two and a half times the processor time of the Flask route: people and rights, the words, the
-form read strictly, journal, log, two signatures, the connection to the broker. Messages that come at once share one
-sync, so with many at once it is that processor time that counts, on the one core that an interpreter uses; half of it
-is then the kernel's, which switches between threads fifty times a message where the Flask route has nine: whoever
-waits for the disk, a socket or a lock gives the interpreter away, and then waits for it. One thread at a time was
-tried: it gains a tenth, and one that hangs would hold all. Next step: write the reply from the thread that hears the
-receipt, so that nobody is woken for it.
+is Python in the webhook, twice the processor time of the Flask route, which half of it is: beside that people and
+rights, the words, the form read strictly, journal, log, two signatures, the connection to the broker. Messages that
+come at once share one sync, so with many at once it is that processor time that counts, on the one CPU that an
+interpreter uses. (Its threads stay on one, `service/one_cpu.py`: spread over two, they took the interpreter from each
+other fifty times a message, and a third fewer got through.) Next step: write the reply from the thread that hears the
+receipt, so that nobody is woken for it, and a lighter way from the socket to the form than Flask's.
 """
 
 
