@@ -37,8 +37,9 @@ signatures made and two checked; what is left is the hand-over to the device's t
 so that slow hardware never holds the connection, the log, and the new state, which is a second publication after the
 receipt: where the next command comes at once, it waits for these, and that is the tail. Working the device on the
 thread that hears was tried and left: it gains a tenth, and hardware that hangs would then keep the agent silent. Next
-step: encode claims without making an encoder each time, and put off log and state while another command waits. Beyond that
-it is Python's own pace: the floor in C is reached by a compiled core alone, which an Omega could not take from source.
+step: encode claims without making an encoder each time, and put off log and state while another command waits. Beyond
+that it is Python's own pace: the floor in C is reached by a compiled core alone, which an Omega could not take from
+source.
 """
 
 
