@@ -42,13 +42,10 @@ class Access:
         config: a new one needs a new ``Access``; making it is cheap.
         x_ids: the ids of X accounts that were given by name alone, by lower-case name without ``@``: what the
             ingress looked up. Nobody is found by a name, for a name can change hands.
-
-    Attributes:
-        config: the one whose people they are.
     """
 
     def __init__(self, config: Config, *, x_ids: Mapping[str, str] = _NOBODY) -> None:
-        self.config: Final = config
+        self._config = config
         self._granted: dict[str, dict[str, tuple[str, ...]]] = {}
         self._places = {device: place for place, device in enumerate(config.devices)}
         self._people: dict[str, Person] = {}
@@ -92,10 +89,10 @@ class Access:
             return f"{person.name} is suspended"
         if _is_over(person.until, now):
             return f"the rights of {person.name} ended with {person.until}"
-        if device not in self.config.devices:
+        if device not in self._config.devices:
             return "there is no such device"
-        if action not in self.config.devices[device].kind.actions:
-            return f"a {self.config.devices[device].kind} does not know this action"
+        if action not in self._config.devices[device].kind.actions:
+            return f"a {self._config.devices[device].kind} does not know this action"
         if action not in self._actions(person, device):
             return f"{person.name} may not do this"
         return None
@@ -104,7 +101,7 @@ class Access:
         """What the person may do now: by device the actions, ``status`` last; no device without any."""
         if person.suspended or _is_over(person.until, now):
             return {}
-        if person is not self.config.people.get(person.name):
+        if person is not self._config.people.get(person.name):
             return self._grants(person)  # of an older configuration
         granted = self._granted.get(person.name)
         if granted is None:  # asked at each word, and it takes the longer the more devices there are
@@ -112,14 +109,14 @@ class Access:
         return granted.copy()
 
     def _grants(self, person: Person) -> dict[str, tuple[str, ...]]:
-        devices, may = self.config.devices, person.may
+        devices, may = self._config.devices, person.may
         # A big house has devices that this person may not use.
         names = devices if isinstance(may, str) else sorted(devices.keys() & may.keys(), key=self._places.__getitem__)
         found = {device: self._actions(person, device) for device in names}
         return {device: actions for device, actions in found.items() if actions}
 
     def _actions(self, person: Person, device: str) -> tuple[str, ...]:
-        known = self.config.devices[device].kind.actions
+        known = self._config.devices[device].kind.actions
         granted = person.may if isinstance(person.may, str) else person.may.get(device, ())
         if granted == ALL:
             return known

@@ -22,17 +22,17 @@ class Household:
 
     def who(self, identities: Sequence[str]) -> Person | None:
         """The person of these identities; nobody if they belong to two people."""
-        access = self._ingress.access
-        found = {identity: access.who(identity) for identity in identities}
+        found = {identity: self._ingress.who(identity) for identity in identities}
         people = {person.name: person for person in found.values() if person is not None}
         if len(people) != 1:
             return None
         (person,) = people.values()
         identity = next(identity for identity, owner in found.items() if owner is not None)
-        return Person(person.name, identity, self._book(person.name, self._ingress.usable(person), access.config))
+        return Person(person.name, identity, self._book(person.name, self._ingress.usable(person)))
 
-    def _book(self, name: str, usable: _Usable, config: Config) -> Phrasebook:
+    def _book(self, name: str, usable: _Usable) -> Phrasebook:
         """The one that was made for this person, while the configuration and what they may are the same."""
+        config = self._ingress.config
         of, books = self._books
         if of is not config:
             self._books = of, books = config, {}
