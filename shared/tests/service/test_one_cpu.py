@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from latchwire.service.one_cpu import settle
+
 CPUS = len(os.sched_getaffinity(0))
 NEEDS_TWO = pytest.mark.skipif(CPUS < 2, reason="this machine has one CPU; run it on one that has two")
 PROGRAM = """
@@ -42,6 +44,15 @@ def test_who_asks_and_who_acts_have_a_cpu_each() -> None:
 @NEEDS_TWO
 def test_all_of_them_where_the_owner_says_so() -> None:
     assert len(cpus_of("whatsapp-webhook", acts=False, SERVICE_CPUS="all")) == CPUS
+
+
+@NEEDS_TWO
+def test_a_setting_that_means_nothing_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity")  # these tests stay where they are
+    settle("whatsapp-webhook", {"SERVICE_CPUS": "2"}, acts=False)
+    assert caplog.messages == ['SERVICE_CPUS: "2" is neither one nor all; it stays on one CPU.']
 
 
 def test_only_those_that_it_may_use() -> None:

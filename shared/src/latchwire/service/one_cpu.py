@@ -8,9 +8,13 @@ kernel, for they may run anywhere.
 ``SERVICE_CPUS=all`` leaves them where the kernel puts them: for a service of one's own that computes outside Python.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
+
+_log: Final = logging.getLogger("latchwire.service")
 
 
 def settle(name: str, variables: Mapping[str, str], *, acts: bool) -> None:
@@ -23,8 +27,11 @@ def settle(name: str, variables: Mapping[str, str], *, acts: bool) -> None:
         variables: the environment, for SERVICE_CPUS.
         acts: whether it works devices.
     """
-    if variables.get("SERVICE_CPUS") == "all":
+    wanted = variables.get("SERVICE_CPUS") or "one"
+    if wanted == "all":
         return
+    if wanted != "one":
+        _log.warning('SERVICE_CPUS: "%s" is neither one nor all; it stays on one CPU.', wanted)
     with suppress(AttributeError, OSError):  # a system that has no such call, or a container that forbids it
         allowed = sorted(os.sched_getaffinity(0), reverse=True)  # interrupts mostly go to the first
         if len(allowed) > 1:
