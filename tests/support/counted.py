@@ -43,7 +43,8 @@ class FaultyBus(SimulatedBus):
         self._dice = random.Random(f"{seed}/{now()}")  # noqa: S311  # a plan, no secret
         self._mean = int(os.environ.get("I2C_MEAN", "60")) if seed else 0
         self._calm = Path(os.environ.get("I2C_CALM", "/nowhere"))
-        self._back_at = 0.0
+        # What an earlier process unplugged before it was killed comes back, too: the board outlives it.
+        self._back_at = now() + 0.3 if seed else 0.0
         self.meddled = 0
         super().__init__(**options)
         FaultyBus.made = self
