@@ -170,6 +170,21 @@ def test_a_pin_that_does_not_follow_is_not_called_done(*, stuck: bool, command: 
     assert caught.value.cause is Cause.NOT_CONFIRMED
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("before", range(8))
+def test_a_pin_that_is_held_is_told_though_a_bit_of_the_read_back_is_flipped(before: int, times: int) -> None:
+    """Two faults at once, as the ten thousand commands met them: the door is locked, and is not called unlocked."""
+    bench = Bench(door=DOOR)
+    door = bench.lock()
+    door.settle()
+    bench.bus.stick(0, level=False)
+    bench.bus.garble(0, before)
+    bench.bus.garble(0b1, times)
+    with pytest.raises(ActionError):
+        door.unlock()
+    assert not bench.bus.relays() & 0b1
+
+
 def test_an_unlock_that_was_not_confirmed_does_not_happen_hours_later() -> None:
     bench = Bench(door=DOOR)
     bench.lock().settle()

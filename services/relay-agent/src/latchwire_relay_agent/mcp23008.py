@@ -300,10 +300,11 @@ class Board:
             raise ActionError(Cause.NOT_CONFIRMED, "DEFVAL does not keep the mark of a pending relock")
 
     def _level(self, chip: Transfers, channel: Channel) -> bool:
-        directions, latch, pins = chip.read(IODIR), chip.read(OLAT), chip.read(GPIO)
+        # The pins first and last: a bit that noise flips must not make a pin that is held look as it should.
+        before, directions, latch, pins = chip.read(GPIO), chip.read(IODIR), chip.read(OLAT), chip.read(GPIO)
         if directions & channel.bit:
             raise ActionError(Cause.HARDWARE, f"the chip at {self.address:#04x} lost its settings just now")
-        if (latch ^ pins) & channel.bit:
+        if ((latch ^ pins) | (latch ^ before)) & channel.bit:
             raise ActionError(
                 Cause.NOT_CONFIRMED,
                 f"relay {channel.number} should be {_word(latch & channel.bit)}, but its pin says otherwise: "
